@@ -1,0 +1,178 @@
+"""What one mapping file says, as frozen models. The names of the keys are those of the file: they are what an
+application owner reads and writes. `docs/veldtoewijzing.md` explains every key; a test keeps the two in step.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Formaat = Literal["csv", "vast", "jsonl", "json", "xlsx", "xml", "parquet", "lo3"]
+Decodering = Literal["teletex", "centric", "html", "mojibake"]
+
+
+def _as_tuple(value: object) -> object:
+    """A single value where a list is allowed: owners write `leeg = "onbekend"` as readily as a list."""
+    return (value,) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+
+
+class Afnemer(_Model):
+    """Who holds the data and who answers for it."""
+
+    naam: str
+    titel: str
+    eigenaar: str = ""
+    contact: str = ""
+    leverancier: str = ""
+    rol: Literal["afnemer", "distributie"] = "afnemer"
+
+
+class Kolom(_Model):
+    """One column of a fixed-width or headerless file. `breedte` counts characters; only for `formaat = "vast"`."""
+
+    naam: str
+    breedte: int | None = Field(default=None, ge=1)
+
+
+class Aanlevering(_Model):
+    """How a file is written. Every key can be given for the whole afnemer and overridden per entity."""
+
+    formaat: Formaat = "csv"
+    codering: str = "utf-8"
+    scheidingsteken: str = Field(default=",", min_length=1, max_length=1)
+    aanhalingsteken: str = Field(default='"', max_length=1)
+    kop: bool = True
+    overslaan: int = Field(default=0, ge=0)
+    decimaalteken: Literal[".", ","] = "."
+    datum: str = ""
+    leeg: Names = ()
+    decodering: Annotated[tuple[Decodering, ...], BeforeValidator(_as_tuple)] = ()
+    blad: str = ""
+    record: str = ""
+    binnen: str = ""
+    kolommen: tuple[Kolom, ...] = ()
+
+
+class Veld(_Model):
+    """Which column feeds one catalogue field, and by which agreements (conventions) the application writes it.
+
+    Agreements in which something is lost (`diakrieten`, `letters`, `spaties`, `breedte`, `leeg_bij`,
+    `voorloopnullen`) are applied to the value of the distribution, never to what the application delivered.
+    """
+
+    kolom: str = ""
+    kolommen: tuple[str, ...] | dict[str, str] = ()
+    vaste_waarde: str | None = None
+    afleiden: str = ""
+    datum: str = ""
+    codes: dict[str, str] = Field(default_factory=dict)
+    leeg: Names = ()
+    leeg_bij: Names = ()
+    decodering: Annotated[tuple[Decodering, ...], BeforeValidator(_as_tuple)] = ()
+    decimaalteken: Literal[".", ",", ""] = ""
+    voorloopnullen: Literal["behouden", "weg"] = "behouden"
+    diakrieten: Literal["behouden", "weg"] = "behouden"
+    letters: Literal["behouden", "hoofdletters", "kleine letters"] = "behouden"
+    spaties: Literal["behouden", "weg"] = "behouden"
+    breedte: int | None = Field(default=None, ge=1)
+    scheidingsteken: str = ""
+    tolerantie: float | None = Field(default=None, ge=0)
+    regels_uit: Names = ()
+    regels_aan: Names = ()
+    vergelijken: bool = True
+    ernst: Literal["", "kritiek", "hoog", "normaal", "laag"] = ""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Veld:
+        given = [bool(self.kolom), bool(self.kolommen), self.vaste_waarde is not None]
+        if sum(given) != 1:
+            raise ValueError("geef precies één van kolom, kolommen of vaste_waarde")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The delivered columns this field needs."""
+        if self.kolom:
+            return (self.kolom,)
+        return tuple(self.kolommen.values()) if isinstance(self.kolommen, dict) else self.kolommen
+
+
+class Populatie(_Model):
+    """Who is expected: an expression on catalogue fields for each side, and the Dutch sentence saying whom it means."""
+
+    distributie: str = ""
+    applicatie: str = ""
+    omschrijving: str = ""
+
+
+class Wens(_Model):
+    """A field that should be delivered but is not (TA 5.2.4): by when it will be, and what is done until then."""
+
+    wens: str
+    ingediend: date
+    deadline: date
+    alternatief: str = ""
+
+    @model_validator(mode="after")
+    def _within_a_year(self) -> Wens:
+        if (self.deadline - self.ingediend).days > 366:
+            raise ValueError("de deadline ligt meer dan een jaar na de indiening (TA 5.2.4: maximaal 1 jaar)")
+        return self
+
+
+class Opzoeken(_Model):
+    """A second file whose columns are joined to every row: `met` (ours) meets `op` (theirs)."""
+
+    bestand: str
+    aanlevering: dict[str, object] = Field(default_factory=dict)
+    met: str
+    op: str
+    kolommen: Names
+    alleen_als: dict[str, str] = Field(default_factory=dict)
+    nieuwste_op: str = ""
+
+
+class EntiteitMapping(_Model):
+    """One entity of one afnemer: where the dump is, which row is which, who is expected, and every field's column."""
+
+    bestand: str = ""
+    aanlevering: Aanlevering = Aanlevering()
+    sleutel: Names
+    alternatieve_sleutels: tuple[tuple[str, ...], ...] = ()
+    historie: Literal["geen", "actueel", "historie"] = "geen"
+    peildatum: datetime | date | None = None
+    peildatum_uit_naam: str = ""
+    volledig: bool = True
+    bandbreedte: float | None = Field(default=None, gt=0, le=100)
+    populatie: Populatie = Populatie()
+    velden: dict[str, Veld]
+    hulp: dict[str, Veld] = Field(default_factory=dict)
+    opzoeken: dict[str, Opzoeken] = Field(default_factory=dict)
+    niet_aangeleverd: dict[str, Wens] = Field(default_factory=dict)
+    niet_gevoerd: Names = ()
+    uitgesloten: dict[str, str] = Field(default_factory=dict)
+
+
+class Mapping(_Model):
+    """A whole mapping file. `path` says where it stands; `version` is the sha256 of its bytes."""
+
+    afnemer: Afnemer
+    entiteit: dict[str, EntiteitMapping]
+    path: Path
+    version: str
+    distributie: str = ""
+
+    @property
+    def naam(self) -> str:
+        """The short name of the afnemer: its identity everywhere."""
+        return self.afnemer.naam

@@ -1,0 +1,65 @@
+"""File and environment -> frozen settings. Secrets are absent from every `repr`.
+
+Read from `kmgb.toml` in the working folder and from the environment (`KMGB_...`, which wins).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kmgb.errors import SettingsError, nearest
+
+
+class Settings(BaseSettings):
+    """Where things stand and how a run behaves. Every setting is explained in the README."""
+
+    model_config = SettingsConfigDict(env_prefix="KMGB_", frozen=True, extra="forbid")
+
+    mappings: Path = Field(default=Path("mappings"), description="folder with the mapping files")
+    schedules: Path = Field(default=Path("schedules"), description="folder with the schedule files")
+    templates: Path = Field(default=Path("reports"), description="folder with the report templates")
+    dumps: Path = Field(default=Path("sample_dumps"), description="folder in which the applications' dumps arrive")
+    data: Path = Field(default=Path("data"), description="folder for aanleveringen, key file and the embedded database")
+    output: Path = Field(default=Path("uitvoer"), description="folder for reports and findings")
+    database: str = Field(default="", description="SQLAlchemy URL; empty is SQLite in the data folder")
+    key: SecretStr = Field(
+        default=SecretStr(""), description="base64 key for identities and encryption; empty is data/sleutel"
+    )
+    timezone: str = Field(default="Europe/Amsterdam", description="time zone of reports and schedules")
+    quarantine_drop: float = Field(
+        default=20.0, description="percent fewer rows than last time that sends a dump to quarantine"
+    )
+    max_cell: int = Field(default=32_768, description="longest accepted cell, in characters")
+    max_unpacked: int = Field(default=20 * 2**30, description="largest accepted size of an unpacked archive, in bytes")
+    max_ratio: int = Field(default=200, description="largest accepted ratio of unpacked to packed size of an archive")
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the store."""
+        return self.database or f"sqlite:///{self.data / 'kmgb.sqlite'}"
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Settings from `path` (default `kmgb.toml`, when present) and the environment. Raises: SettingsError."""
+    chosen = path or Path("kmgb.toml")
+    values: dict[str, Any] = {}
+    if path is not None or chosen.exists():
+        try:
+            values = tomllib.loads(chosen.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(f"{chosen}: de instellingen zijn niet te lezen ({error}).") from error
+    unknown = [name for name in values if name not in Settings.model_fields]
+    if unknown:
+        known = list(Settings.model_fields)
+        hints = " ".join(f"{name!r} is geen instelling. {nearest(name, known)}" for name in unknown)
+        raise SettingsError(f"{chosen}: {hints}".rstrip())
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"{chosen}: {faults}.") from None
