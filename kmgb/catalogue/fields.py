@@ -141,6 +141,11 @@ class Entity:
         """The field that tells the voorkomens of one object apart (begin geldigheid); None outside the BAG."""
         return next((f for f in self.fields if f.key_role == "version"), None)
 
+    @property
+    def version_end(self) -> Field | None:
+        """The field that ends a voorkomen: the first day it is no longer valid; None outside the BAG."""
+        return next((f for f in self.fields if re.match(r"datum_einde?_geldigheid", f.name)), None)
+
     def by_label(self, label: str) -> Field | None:
         """The field or part whose label (or name) is `label`, ignoring case, signs and eind/einde; else None."""
         return self._by_label.get(plain_label(label))
@@ -171,10 +176,10 @@ class Catalogue:
             known = ", ".join(self.entities)
             raise CatalogueError(f"{entity!r} is geen entiteit. Bekend zijn: {known}.") from None
 
-    def codes(self, field: Field) -> tuple[str, ...]:
+    def codes(self, field: Field) -> tuple[Code, ...]:
         """The allowed codes of a field with a closed list; empty when its list is open."""
         name = next((c.partition(":")[2] for c in field.checks if c.startswith("in_list:")), "")
-        return tuple(code.code for code in self.code_lists.get(name, ()))
+        return self.code_lists.get(name, ())
 
 
 _LABELS = {

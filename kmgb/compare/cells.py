@@ -1,0 +1,158 @@
+"""Cell by cell: which cells of a pair are not equal, and what they are.
+
+In two strokes. A cheap look at every pair finds the cells that are not literally what was expected; only those get the
+dear part, the tolerant rules that decide between cosmetisch and afwijkend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from kmgb.catalogue.columns import RAW, ROW, UNREADABLE
+from kmgb.compare.across import across_fields, diagnosis
+from kmgb.compare.agreements import expected
+from kmgb.compare.kinds import KEY, OTHER, Kind
+from kmgb.compare.plan import CellPlan
+from kmgb.compare.sets import align_sets
+from kmgb.compare.tolerant import SENTINEL_DATES, tolerant_rule
+
+_EXPECTED, _SUSPECT = "__verwacht", "__verdacht"
+_DATES = ("date", "partial_date")
+
+
+def suspects(pairs: pl.LazyFrame, cells: Sequence[CellPlan]) -> pl.LazyFrame:
+    """The pairs in which at least one cell is not literally what was expected.
+
+    Columns added: `f__verdacht` per field, and `f__verwacht` for fields with agreements.
+    """
+    known = set(pairs.collect_schema().names())
+    agreed = [expected(cell, pl.col(cell.name)).alias(cell.name + _EXPECTED) for cell in cells if cell.agreements.any]
+    flags = [_suspect(cell, known).alias(cell.name + _SUSPECT) for cell in cells]
+    flagged = pairs.with_columns(agreed).with_columns(flags)
+    return flagged.filter(pl.any_horizontal(*(pl.col(cell.name + _SUSPECT) for cell in cells)))
+
+
+def cell_findings(suspect: pl.LazyFrame, cells: Sequence[CellPlan]) -> pl.LazyFrame:
+    """One row per cell that is not equal; `suspect` also carries `f__raw` and `f__raw__afnemer`.
+
+    Columns: `__sleutel`, `__rij`, `__rij__afnemer`, `field`, `kind`, `rule`, the four values as text, `severity`.
+    Nulls: `rule` is null where no rule names the difference; a value is null where that side is empty.
+    """
+    known = set(suspect.collect_schema().names())
+    aligned = align_sets(suspect, [cell.name for cell in cells])
+    names = {cell.name for cell in cells}
+    return pl.concat([_findings(aligned, cell, known, names) for cell in cells])
+
+
+def cell_counts(pairs: pl.LazyFrame, cells: Sequence[CellPlan]) -> pl.LazyFrame:
+    """One row: `pairs`, and per field `f` the pairs in which both sides are empty (delivered so, not unreadable)."""
+    known = set(pairs.collect_schema().names())
+
+    def empty(cell: CellPlan) -> pl.Expr:
+        unreadable = _any([pl.col(name) for name in _unreadable_columns(cell) if name in known])
+        return pl.col(cell.name).is_null() & pl.col(cell.name + OTHER).is_null() & ~unreadable
+
+    return pairs.select(pl.len().alias("pairs"), *(empty(cell).sum().alias(cell.name) for cell in cells))
+
+
+def as_text(value: pl.Expr, cell: CellPlan) -> pl.Expr:
+    """A value as people write it: dates jjjj-mm-dd with 00 for unknown parts, at most three decimals."""
+    if cell.field.datatype in _DATES:
+        figures = value.cast(pl.String).str.zfill(8)
+        return pl.concat_str(figures.str.slice(0, 4), figures.str.slice(4, 2), figures.str.slice(6, 2), separator="-")
+    if cell.field.dtype == pl.Float64():
+        return value.round(3).cast(pl.String).str.replace(r"\.0$", "")
+    return value.cast(pl.String)
+
+
+def _suspect(cell: CellPlan, known: set[str]) -> pl.Expr:
+    differs = _differs(cell)
+    sides = [pl.col(name) for name in _unreadable_columns(cell) if name in known]
+    return pl.any_horizontal(differs, *sides) if sides else differs
+
+
+def _differs(cell: CellPlan) -> pl.Expr:
+    ours, theirs = _expected_value(cell), pl.col(cell.name + OTHER)
+    differs = ours.ne_missing(theirs)
+    if cell.tolerance is None:
+        return differs
+    return differs & ~((ours - theirs).abs() <= cell.tolerance).fill_null(value=False)
+
+
+def _expected_value(cell: CellPlan) -> pl.Expr:
+    return pl.col(cell.name + _EXPECTED) if cell.agreements.any else pl.col(cell.name)
+
+
+def _unreadable_columns(cell: CellPlan) -> tuple[str, str]:
+    return cell.name + UNREADABLE, cell.name + UNREADABLE + OTHER
+
+
+def _findings(suspect: pl.LazyFrame, cell: CellPlan, known: set[str], names: set[str]) -> pl.LazyFrame:
+    ours, theirs = _expected_value(cell), pl.col(cell.name + OTHER)
+    unreadable = [pl.col(name) for name in _unreadable_columns(cell) if name in known]
+    flagged = pl.any_horizontal(_differs(cell), *unreadable)
+    tolerant = pl.coalesce(tolerant_rule(cell, ours, theirs), _unknown_date(cell), across_fields(cell.name, names))
+    judged = suspect.filter(pl.col(cell.name + _SUSPECT) & flagged).with_columns(
+        tolerant.alias("tolerant"), _any(unreadable).alias("unreadable"), diagnosis(cell.name, names).alias("diagnosis")
+    )
+    return judged.select(
+        KEY,
+        ROW,
+        ROW + OTHER,
+        pl.lit(cell.name).alias("field"),
+        _kind(cell).alias("kind"),
+        pl.when("unreadable").then(pl.lit("onleesbaar")).otherwise(pl.coalesce("tolerant", "diagnosis")).alias("rule"),
+        pl.col(cell.name + RAW).alias("distributie_raw"),
+        as_text(pl.col(cell.name), cell).alias("distributie"),
+        pl.col(cell.name + RAW + OTHER).alias("afnemer_raw"),
+        as_text(theirs, cell).alias("afnemer_value"),
+        _severity(cell).alias("severity"),
+    )
+
+
+def _kind(cell: CellPlan) -> pl.Expr:
+    ours, theirs = pl.col(cell.name), pl.col(cell.name + OTHER)
+    return (
+        pl.when("unreadable")
+        .then(pl.lit(Kind.ONGELDIG.value))
+        .when(pl.col("tolerant").is_not_null())
+        .then(pl.lit(Kind.COSMETISCH.value))
+        .when(theirs.is_null())
+        .then(pl.lit(Kind.LEEG_IN_APPLICATIE.value))
+        .when(ours.is_null())
+        .then(pl.lit(Kind.LEEG_IN_BRON.value))
+        .otherwise(pl.lit(Kind.AFWIJKEND.value))
+    )
+
+
+def _severity(cell: CellPlan) -> pl.Expr:
+    """Critical is what may harm a person: an unknown death, or a shield that the application does not know."""
+    ours, theirs = pl.col(cell.name), pl.col(cell.name + OTHER)
+    ordinary = pl.when(pl.col("tolerant").is_not_null()).then(pl.lit("laag")).otherwise(pl.lit(cell.severity))
+    if cell.name == "datum_overlijden":
+        return pl.when(ours.is_not_null() & theirs.is_null()).then(pl.lit("kritiek")).otherwise(ordinary)
+    if cell.name == "indicatie_geheim":
+        shielded, open_ = ours.is_not_null() & (ours != "0"), theirs.is_null() | (theirs == "0")
+        return pl.when(shielded & open_).then(pl.lit("kritiek")).otherwise(ordinary)
+    return ordinary
+
+
+def _unknown_date(cell: CellPlan) -> pl.Expr:
+    """A date that systems write for unknown or open stands beside nothing. Source: domain notes section 4.
+
+    The other way round counts only where emptiness says nothing: a death on an unknown date is still a death.
+    """
+    if cell.field.datatype not in _DATES:
+        return pl.lit(None, dtype=pl.String)
+    ours, theirs = pl.col(cell.name), pl.col(cell.name + OTHER)
+    sentinel_ours, sentinel_theirs = ours.is_in(SENTINEL_DATES), theirs.is_in(SENTINEL_DATES)
+    unknown = sentinel_theirs & (ours.is_null() | (ours == 0))
+    if not cell.field.nullable:
+        unknown = unknown | (sentinel_ours & (theirs.is_null() | (theirs == 0)))
+    return pl.when(unknown).then(pl.lit("datum_onbekend"))
+
+
+def _any(flags: Sequence[pl.Expr]) -> pl.Expr:
+    return pl.any_horizontal(*flags) if flags else pl.lit(value=False)

@@ -1,0 +1,37 @@
+"""Addresses: one display text from columns.
+
+The display text is `straat huisnummer+letter+toevoeging, postcode woonplaats`. Which columns an application keeps is
+written in its mapping; the TA document does not say how Verblijfsadres is composed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+_POSTCODE = r"(?i)\b([1-9][0-9]{3})\s*([a-z]{2})\b"
+
+
+def display(text: pl.Expr) -> pl.Expr:
+    """A delivered address text with the postcode closed up (1234 AB -> 1234AB) and one blank after each comma."""
+    return text.str.replace_all(_POSTCODE, "$1$2").str.replace_all(r"\s*,\s*", ", ").str.strip_chars(" ,")
+
+
+def compose(parts: Mapping[str, pl.Expr]) -> pl.Expr:
+    """The display text of an address kept in columns. Nulls: an absent part is left out; all absent gives null."""
+    house = _joined("", parts, ("huisnummer", "huisletter", "toevoeging"))
+    street = _concat(" ", [part for part in (parts.get("aanduiding"), parts.get("straat"), house) if part is not None])
+    place = _joined(" ", parts, ("postcode", "woonplaats"))
+    lines = [part for part in (street, place, parts.get("regels")) if part is not None]
+    return display(_concat(", ", lines))
+
+
+def _joined(glue: str, parts: Mapping[str, pl.Expr], names: tuple[str, ...]) -> pl.Expr | None:
+    present = [parts[name] for name in names if name in parts]
+    return _concat(glue, present) if present else None
+
+
+def _concat(glue: str, expressions: list[pl.Expr]) -> pl.Expr:
+    text = pl.concat_str(expressions, separator=glue, ignore_nulls=True)
+    return pl.when(text != "").then(text)

@@ -1,0 +1,66 @@
+"""One delivered frame -> a validated side of a comparison: normalised, the current rows chosen, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from kmgb.catalogue.fields import Catalogue, Entity
+from kmgb.compare.comparison import Side
+from kmgb.mapping.model import EntiteitMapping
+from kmgb.normalise.frame import normalise, normalised_fields
+from kmgb.validate import validate
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A side and its counts: rows in = accepted + rejected + past."""
+
+    side: Side
+    rows: int
+    rejected: int
+    past: int
+
+
+def prepare(
+    frame: pl.LazyFrame,
+    mapping: EntiteitMapping,
+    entity: Entity,
+    catalogue: Catalogue,
+    *,
+    key: tuple[str, ...],
+    history: bool,
+    day: date,
+) -> Prepared:
+    """Read the frame once and make it ready. With `history` every voorkomen stays, else the one current on `day`."""
+    whole = normalise(frame, mapping, entity, catalogue).collect()
+    current = whole if history or mapping.historie == "geen" else whole.filter(_is_current(whole, entity, day))
+    fields = normalised_fields(mapping, entity)
+    allowed = {name: tuple(code.code for code in codes) for name, codes in catalogue.code_lists.items()}
+    checked = validate(current, fields, key, allowed, day)
+    if checked.accepted.height + checked.rejected.height != current.height:
+        raise AssertionError("rows were lost between normalising and validating")
+    return Prepared(
+        side=Side(checked.accepted.lazy(), checked.rejected.lazy(), checked.invalid.lazy()),
+        rows=whole.height,
+        rejected=checked.rejected.height,
+        past=whole.height - current.height,
+    )
+
+
+def _is_current(frame: pl.DataFrame, entity: Entity, day: date) -> pl.Expr:
+    """The voorkomen valid on `day`: begin <= day < end, and not withdrawn. Source: domain notes section 7.
+
+    A row whose begin cannot be read is kept, so that it is reported instead of lost.
+    """
+    today = day.year * 10000 + day.month * 100 + day.day
+    current = pl.lit(value=True)
+    if entity.version is not None and entity.version.name in frame.columns:
+        current = current & (pl.col(entity.version.name) <= today).fill_null(value=True)
+    if entity.version_end is not None and entity.version_end.name in frame.columns:
+        current = current & (pl.col(entity.version_end.name) > today).fill_null(value=True)
+    if "indicatie_actief" in frame.columns:
+        current = current & (pl.col("indicatie_actief") != "N").fill_null(value=True)
+    return current
