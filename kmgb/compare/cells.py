@@ -18,37 +18,38 @@ from kmgb.compare.plan import CellPlan
 from kmgb.compare.sets import align_sets
 from kmgb.compare.tolerant import SENTINEL_DATES, tolerant_rule
 
+UNDECIDED = "onleesbaar"
 _EXPECTED, _SUSPECT = "__verwacht", "__verdacht"
 _DATES = ("date", "partial_date")
 
 
-def suspects(pairs: pl.LazyFrame, cells: Sequence[CellPlan]) -> pl.LazyFrame:
+def suspects(pairs: pl.DataFrame, cells: Sequence[CellPlan]) -> pl.DataFrame:
     """The pairs in which at least one cell is not literally what was expected.
 
     Columns added: `f__verdacht` per field, and `f__verwacht` for fields with agreements.
     """
-    known = set(pairs.collect_schema().names())
+    known = set(pairs.columns)
     agreed = [expected(cell, pl.col(cell.name)).alias(cell.name + _EXPECTED) for cell in cells if cell.agreements.any]
     flags = [_suspect(cell, known).alias(cell.name + _SUSPECT) for cell in cells]
-    flagged = pairs.with_columns(agreed).with_columns(flags)
-    return flagged.filter(pl.any_horizontal(*(pl.col(cell.name + _SUSPECT) for cell in cells)))
+    flagged = pairs.lazy().with_columns(agreed).with_columns(flags)
+    return flagged.filter(pl.any_horizontal(*(pl.col(cell.name + _SUSPECT) for cell in cells))).collect()
 
 
-def cell_findings(suspect: pl.LazyFrame, cells: Sequence[CellPlan]) -> pl.LazyFrame:
+def cell_findings(suspect: pl.DataFrame, cells: Sequence[CellPlan]) -> pl.DataFrame:
     """One row per cell that is not equal; `suspect` also carries `f__raw` and `f__raw__afnemer`.
 
     Columns: `__sleutel`, `__rij`, `__rij__afnemer`, `field`, `kind`, `rule`, the four values as text, `severity`.
     Nulls: `rule` is null where no rule names the difference; a value is null where that side is empty.
     """
-    known = set(suspect.collect_schema().names())
+    known = set(suspect.columns)
     aligned = align_sets(suspect, [cell.name for cell in cells])
     names = {cell.name for cell in cells}
     return pl.concat([_findings(aligned, cell, known, names) for cell in cells])
 
 
-def cell_counts(pairs: pl.LazyFrame, cells: Sequence[CellPlan]) -> pl.LazyFrame:
+def cell_counts(pairs: pl.DataFrame, cells: Sequence[CellPlan]) -> pl.DataFrame:
     """One row: `pairs`, and per field `f` the pairs in which both sides are empty (delivered so, not unreadable)."""
-    known = set(pairs.collect_schema().names())
+    known = set(pairs.columns)
 
     def empty(cell: CellPlan) -> pl.Expr:
         unreadable = _any([pl.col(name) for name in _unreadable_columns(cell) if name in known])
@@ -89,7 +90,7 @@ def _unreadable_columns(cell: CellPlan) -> tuple[str, str]:
     return cell.name + UNREADABLE, cell.name + UNREADABLE + OTHER
 
 
-def _findings(suspect: pl.LazyFrame, cell: CellPlan, known: set[str], names: set[str]) -> pl.LazyFrame:
+def _findings(suspect: pl.DataFrame, cell: CellPlan, known: set[str], names: set[str]) -> pl.DataFrame:
     ours, theirs = _expected_value(cell), pl.col(cell.name + OTHER)
     unreadable = [pl.col(name) for name in _unreadable_columns(cell) if name in known]
     flagged = pl.any_horizontal(_differs(cell), *unreadable)
@@ -103,7 +104,7 @@ def _findings(suspect: pl.LazyFrame, cell: CellPlan, known: set[str], names: set
         ROW + OTHER,
         pl.lit(cell.name).alias("field"),
         _kind(cell).alias("kind"),
-        pl.when("unreadable").then(pl.lit("onleesbaar")).otherwise(pl.coalesce("tolerant", "diagnosis")).alias("rule"),
+        pl.when("unreadable").then(pl.lit(UNDECIDED)).otherwise(pl.coalesce("tolerant", "diagnosis")).alias("rule"),
         pl.col(cell.name + RAW).alias("distributie_raw"),
         as_text(pl.col(cell.name), cell).alias("distributie"),
         pl.col(cell.name + RAW + OTHER).alias("afnemer_raw"),

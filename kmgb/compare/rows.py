@@ -12,7 +12,7 @@ from kmgb.compare.plan import ROW_SEVERITY, Plan
 _NULL = pl.lit(None, dtype=pl.String)
 
 
-def row_findings(matched: Matched, plan: Plan) -> pl.LazyFrame:
+def row_findings(matched: Matched, plan: Plan) -> pl.DataFrame:
     """ontbreekt, overtollig, buiten_populatie, sleutelverschil and dubbel; columns as FINDING_COLUMNS."""
     aside = matched.aside.select(KEY, pl.lit("buiten_populatie_applicatie").alias("rule")).unique(KEY)
     missing = matched.missing.filter(EXPECTED).select(KEY).join(aside, on=KEY, how="left")
@@ -29,7 +29,7 @@ def row_findings(matched: Matched, plan: Plan) -> pl.LazyFrame:
     return pl.concat(parts).with_columns(pl.lit(plan.key_field).alias("key_field"))
 
 
-def rejected_findings(rejected: pl.LazyFrame, plan: Plan, *, distributie: bool) -> pl.LazyFrame:
+def rejected_findings(rejected: pl.DataFrame, plan: Plan, *, distributie: bool) -> pl.DataFrame:
     """ongeldig for every row that could not take part. Columns in: `__rij`, `__reden`, `raw` (the key as delivered).
 
     The key of such a row is its place in the aanlevering (`rij 17`), for it has no other name.
@@ -40,7 +40,7 @@ def rejected_findings(rejected: pl.LazyFrame, plan: Plan, *, distributie: bool) 
     return _finding(rejected, name, Kind.ONGELDIG, "hoog", rule=pl.col("__reden"), field=plan.key[0], **values)
 
 
-def invalid_keys(rows: pl.LazyFrame, invalid: pl.LazyFrame, plan: Plan, *, distributie: bool) -> pl.LazyFrame:
+def invalid_keys(rows: pl.DataFrame, invalid: pl.DataFrame, plan: Plan, *, distributie: bool) -> pl.DataFrame:
     """ongeldig for every key that can be read but fails its check. `rows` carries `__sleutel` and `__rij`."""
     failing = invalid.filter(pl.col("field").is_in(plan.key)).unique(ROW, keep="first", maintain_order=True)
     keyed = rows.select(KEY, ROW).join(failing, on=ROW, how="inner")
@@ -50,7 +50,7 @@ def invalid_keys(rows: pl.LazyFrame, invalid: pl.LazyFrame, plan: Plan, *, distr
     )
 
 
-def _doubles(matched: Matched, plan: Plan) -> pl.LazyFrame:
+def _doubles(matched: Matched, plan: Plan) -> pl.DataFrame:
     """Per key that occurs more than once: how often on each side, and whether its rows contradict each other."""
     ours = _double_side(matched.duplicates_distributie, plan).rename({"count": "ours", "rule": "rule_ours"})
     theirs = _double_side(matched.duplicates_afnemer, plan).rename({"count": "theirs", "rule": "rule_theirs"})
@@ -58,7 +58,7 @@ def _doubles(matched: Matched, plan: Plan) -> pl.LazyFrame:
     return both.with_columns(pl.coalesce("rule_theirs", "rule_ours").alias("rule"))
 
 
-def _double_side(rows: pl.LazyFrame, plan: Plan) -> pl.LazyFrame:
+def _double_side(rows: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     names = [cell.name for cell in plan.compared]
     contradicts = [(pl.col(name).n_unique() > 1).alias(name) for name in names]
     counted = rows.group_by(KEY, maintain_order=True).agg(pl.len().cast(pl.String).alias("count"), *contradicts)
@@ -70,14 +70,14 @@ def _double_side(rows: pl.LazyFrame, plan: Plan) -> pl.LazyFrame:
 
 
 def _row(
-    rows: pl.LazyFrame, kind: Kind, *, rule: pl.Expr = _NULL, ours: pl.Expr = _NULL, theirs: pl.Expr = _NULL
-) -> pl.LazyFrame:
+    rows: pl.DataFrame, kind: Kind, *, rule: pl.Expr = _NULL, ours: pl.Expr = _NULL, theirs: pl.Expr = _NULL
+) -> pl.DataFrame:
     key = pl.col(KEY)
     return _finding(rows, key, kind, ROW_SEVERITY[kind], rule=rule, field="", distributie=ours, afnemer_value=theirs)
 
 
 def _finding(
-    rows: pl.LazyFrame,
+    rows: pl.DataFrame,
     key: pl.Expr,
     kind: Kind,
     severity: str,
@@ -85,7 +85,7 @@ def _finding(
     rule: pl.Expr,
     field: str | pl.Expr,
     **values: pl.Expr,
-) -> pl.LazyFrame:
+) -> pl.DataFrame:
     given = {"key": key, "kind": pl.lit(kind.value), "rule": rule, "severity": pl.lit(severity), **values}
     given["field"] = pl.lit(field) if isinstance(field, str) else field
     return rows.select(given.get(column, _NULL).alias(column) for column in FINDING_COLUMNS)

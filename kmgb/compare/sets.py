@@ -14,7 +14,7 @@ SETS = (
 )
 
 
-def align_sets(pairs: pl.LazyFrame, fields: Collection[str]) -> pl.LazyFrame:
+def align_sets(pairs: pl.DataFrame, fields: Collection[str]) -> pl.DataFrame:
     """The application's members moved to the column where the distribution has the same member.
 
     Members the distribution does not have keep their own column when it is free, and else take the first free one: so
@@ -28,7 +28,7 @@ def align_sets(pairs: pl.LazyFrame, fields: Collection[str]) -> pl.LazyFrame:
     return pairs
 
 
-def _aligned(pairs: pl.LazyFrame, members: Sequence[str]) -> pl.LazyFrame:
+def _aligned(pairs: pl.DataFrame, members: Sequence[str]) -> pl.DataFrame:
     ours = [pl.col(member) for member in members]
     theirs = [pl.col(member + OTHER) for member in members]
     shared = [_in(mine, theirs) for mine in ours]

@@ -110,11 +110,11 @@ def _may(rule: str, cell: CellPlan, afnemer: pl.Expr) -> pl.Expr:
 def _explanations(cell: CellPlan, distributie: pl.Expr, afnemer: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
     folds = [name for name in cell.tolerant if name in FOLDS]
     tests = [name for name in cell.tolerant if name in TESTS]
-    for count in sorted({1, 2, len(folds)} & set(range(1, len(folds) + 1))):
+    yield from ((name, _folded((name,), distributie) == _folded((name,), afnemer)) for name in folds)
+    yield from ((name, TESTS[name](cell, distributie, afnemer)) for name in tests)
+    for count in sorted({2, len(folds)} & set(range(2, len(folds) + 1))):
         for names in combinations(folds, count):
             yield "+".join(names), _folded(names, distributie) == _folded(names, afnemer)
-        if count == 1:
-            yield from ((name, TESTS[name](cell, distributie, afnemer)) for name in tests)
     if "afgekapt" in tests and folds:
         cut = _cut(cell, _folded(folds, distributie), _folded(folds, afnemer))
         yield "+".join([*folds, "afgekapt"]), cut

@@ -143,6 +143,7 @@ def _entity_problems(where: str, mapping: EntiteitMapping, entity: Entity) -> It
     yield from _key_problems(where, mapping, entity)
     yield from _absent_problems(where, mapping, entity)
     yield from _reader_problems(f"{where}.aanlevering", mapping.aanlevering)
+    yield from _lookup_problems(f"{where}.opzoeken", mapping)
     dtypes = population_dtypes(mapping, entity)
     for side in ("distributie", "applicatie"):
         text = getattr(mapping.populatie, side)
@@ -223,3 +224,30 @@ def _reader_problems(where: str, reader: Aanlevering) -> Iterator[Problem]:
         yield Problem(f"{where}.record", "formaat 'xml' vraagt de naam van het element dat één record is.")
     if not reader.kop and reader.formaat == "csv" and not reader.kolommen:
         yield Problem(f"{where}.kolommen", "zonder kopregel zijn de namen van de kolommen nodig.")
+    if reader.formaat == "lo3" and not reader.kop:
+        yield Problem(f"{where}.kop", "formaat 'lo3' vraagt een kopregel met rubrieknummers.")
+    if reader.aanhalingsteken == reader.scheidingsteken:
+        yield Problem(f"{where}.aanhalingsteken", "is gelijk aan scheidingsteken.")
+
+
+def _lookup_problems(where: str, mapping: EntiteitMapping) -> Iterator[Problem]:
+    known: list[str] = []
+    for name, lookup in mapping.opzoeken.items():
+        try:
+            reader = Aanlevering.model_validate({**mapping.aanlevering.model_dump(), **lookup.aanlevering})
+        except ValidationError as error:
+            for fault in error.errors():
+                key = ".".join(map(str, fault["loc"]))
+                yield Problem(f"{where}.{name}.aanlevering.{key}", "is geen bekende sleutel of waarde.")
+        else:
+            yield from _reader_problems(f"{where}.{name}.aanlevering", reader)
+        if lookup.met.partition(".")[0] in mapping.opzoeken and lookup.met not in known:
+            hint = nearest(lookup.met, known)
+            yield Problem(f"{where}.{name}.met", f"{lookup.met!r} is geen kolom van een eerdere opzoeking.", hint)
+        known += [f"{name}.{column}" for column in lookup.kolommen]
+    for label, fields in (("velden", mapping.velden), ("hulp", mapping.hulp)):
+        for name, veld in fields.items():
+            for column in veld.columns:
+                if column.partition(".")[0] in mapping.opzoeken and column not in known:
+                    hint = nearest(column, known)
+                    yield Problem(f"{where.removesuffix('.opzoeken')}.{label}.{name}", f"{column!r} is er niet.", hint)

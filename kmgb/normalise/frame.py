@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
 from kmgb.catalogue.columns import FAULT, HELPER, RAW, ROW, UNREADABLE
-from kmgb.catalogue.fields import Catalogue, Entity, Field
+from kmgb.catalogue.fields import Catalogue, Code, Entity, Field
 from kmgb.mapping.load import COMBINED
 from kmgb.mapping.model import EntiteitMapping, Veld
 from kmgb.normalise import addresses, names, numbers
 from kmgb.normalise.convert import Convention, convert
-from kmgb.normalise.text import clean
+from kmgb.normalise.distinct import read_text
 
-_TEXT = "__tekst"
+_READ = "__gelezen"
 
 # `afleiden`: from which delivered columns a field that the application does not hold as such is made.
 _DERIVATIONS: Mapping[str, Callable[..., pl.Expr]] = {
@@ -25,7 +27,7 @@ _DERIVATIONS: Mapping[str, Callable[..., pl.Expr]] = {
 }
 
 
-def normalise(frame: pl.LazyFrame, mapping: EntiteitMapping, entity: Entity, catalogue: Catalogue) -> pl.LazyFrame:
+def normalise(frame: pl.DataFrame, mapping: EntiteitMapping, entity: Entity, catalogue: Catalogue) -> pl.DataFrame:
     """Every mapped field under its catalogue name.
 
     Columns in: String columns as delivered, `__rij` and `__fout`. Columns out: `__rij`, `__fout`, and per field `f`
@@ -33,17 +35,88 @@ def normalise(frame: pl.LazyFrame, mapping: EntiteitMapping, entity: Entity, cat
         `hulp.<naam>`. Composite fields whose parts are compared come out as their parts, `gebruiksdoelen` as five.
     Nulls: empty on this side, by its own agreements.
     """
-    texts, columns = [], []
+    columns: list[pl.Series] = [frame[ROW], frame[FAULT]]
     for name, veld in mapping.velden.items():
-        convention = Convention(veld.datum or mapping.aanlevering.datum, _decimal_sign(veld, mapping), veld.codes)
-        for field, text in _texts(name, veld, mapping, entity):
-            texts.append(text.alias(field.name + _TEXT))
-            value = convert(field, pl.col(field.name + _TEXT), convention, catalogue.codes(field))
-            columns += [value.value.alias(field.name), _raw(veld).alias(field.name + RAW)]
-            if value.unreadable is not None:
-                columns.append(value.unreadable.alias(field.name + UNREADABLE))
-    helpers = [_clean(_raw(veld), veld, mapping).alias(HELPER + name) for name, veld in mapping.hulp.items()]
-    return frame.with_columns(texts).select(ROW, FAULT, *columns, *helpers)
+        source = _Source(frame, veld, mapping)
+        convention = Convention(veld.datum or mapping.aanlevering.datum, source.decimal_sign, veld.codes)
+        for field, text in _texts(name, source, entity):
+            columns += _converted(field, text, convention, catalogue.codes(field))
+            columns.append(source.raw.alias(field.name + RAW))
+    for name, veld in mapping.hulp.items():
+        source = _Source(frame, veld, mapping)
+        columns.append(source.read(source.raw, _unchanged).alias(HELPER + name))
+    return pl.DataFrame(columns)
+
+
+def _converted(field: Field, text: _Text, convention: Convention, known: Sequence[Code]) -> list[pl.Series]:
+    fallible = convert(field, pl.lit(None, dtype=pl.String), convention, known).unreadable is not None
+
+    def build(delivered: pl.Expr) -> pl.Expr:
+        value = convert(field, text.refine(delivered), convention, known)
+        parts = [value.value.cast(field.dtype).alias(field.name)]
+        if value.unreadable is not None:
+            parts.append(value.unreadable.fill_null(value=False).alias(field.name + UNREADABLE))
+        return pl.struct(parts)
+
+    read = read_text(text.series, text.decoders, build).struct
+    return [read.field(field.name), *([read.field(field.name + UNREADABLE)] if fallible else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """The text a field is read from: a delivered column (or several put together) and what is still to be done."""
+
+    series: pl.Series
+    refine: Callable[[pl.Expr], pl.Expr]
+    decoders: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The delivered columns of one entry of the mapping, with the agreements on what is empty and how it is decoded."""
+
+    frame: pl.DataFrame
+    veld: Veld
+    mapping: EntiteitMapping
+
+    @property
+    def decoders(self) -> Sequence[str]:
+        return self.veld.decodering or self.mapping.aanlevering.decodering
+
+    @property
+    def decimal_sign(self) -> str:
+        return self.veld.decimaalteken or self.mapping.aanlevering.decimaalteken
+
+    @property
+    def raw(self) -> pl.Series:
+        """The text as delivered; several columns joined by a blank."""
+        if self.veld.vaste_waarde is not None:
+            return pl.Series([self.veld.vaste_waarde], dtype=pl.String).new_from_index(0, self.frame.height)
+        if self.veld.kolom:
+            return self.frame[self.veld.kolom]
+        joined = pl.concat_str(list(self.veld.columns), separator=" ", ignore_nulls=True)
+        return self.frame.select(joined.alias("raw")).to_series()
+
+    def filled(self, text: pl.Expr) -> pl.Expr:
+        """The text, null where it is one of the values that mean empty."""
+        empty = [*self.veld.leeg, *self.mapping.aanlevering.leeg]
+        return pl.when(~text.is_in(empty)).then(text) if empty else text
+
+    def read(self, series: pl.Series, refine: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
+        """A column as clean text, refined."""
+        return read_text(series, self.decoders, lambda text: refine(self.filled(text)))
+
+    def text(self, refine: Callable[[pl.Expr], pl.Expr], series: pl.Series | None = None) -> _Text:
+        """What a field is read from, when that is this source or one of its columns."""
+        chosen = self.raw if series is None else series
+        return _Text(chosen, lambda text: refine(self.filled(text)), self.decoders)
+
+    def combined(self, combine: Callable[[Mapping[str, pl.Expr]], pl.Expr], columns: Mapping[str, str]) -> _Text:
+        """What a field is read from, when several columns must be clean before they can be put together."""
+        parts = pl.DataFrame({part: self.read(self.frame[column], _unchanged) for part, column in columns.items()})
+        return _Text(
+            parts.select(combine({part: pl.col(part) for part in columns}).alias("text")).to_series(), _unchanged
+        )
 
 
 def normalised_fields(mapping: EntiteitMapping, entity: Entity) -> tuple[Field, ...]:
@@ -58,52 +131,50 @@ def _fields(name: str, entity: Entity) -> tuple[Field, ...]:
     return parts or (entity[name],)
 
 
-def _texts(name: str, veld: Veld, mapping: EntiteitMapping, entity: Entity) -> Iterator[tuple[Field, pl.Expr]]:
+def _texts(name: str, source: _Source, entity: Entity) -> Iterator[tuple[Field, _Text]]:
     fields = _fields(name, entity)
     if len(fields) == 1:
-        yield fields[0], _single_text(fields[0], veld, mapping)
+        yield fields[0], _single(fields[0], source)
     elif name in COMBINED:
-        yield from zip(fields, _members(len(fields), veld, mapping), strict=True)
+        yield from _members(fields, source)
     else:
-        text = _clean(_raw(veld), veld, mapping)
         for field in fields:
-            yield field, _identifier_of_type(text, field)
+            yield field, source.text(partial(_identifier_of_type, part=field))
 
 
-def _single_text(field: Field, veld: Veld, mapping: EntiteitMapping) -> pl.Expr:
+def _single(field: Field, source: _Source) -> _Text:
+    veld = source.veld
     if isinstance(veld.kolommen, dict):
-        parts = {part: _clean(pl.col(column), veld, mapping) for part, column in veld.kolommen.items()}
-        return _date_text(parts) if field.datatype in ("date", "partial_date") else _address_text(parts)
-    if veld.afleiden:
-        columns = [pl.col(column) for column in veld.columns]
-        return _DERIVATIONS[veld.afleiden](*(_clean(column, veld, mapping) for column in columns))
-    return _clean(_raw(veld), veld, mapping)
+        combine = _date_text if field.datatype in ("date", "partial_date") else _address_text
+        return source.combined(combine, veld.kolommen)
+    if veld.afleiden and len(veld.columns) > 1:
+        derive = _DERIVATIONS[veld.afleiden]
+        return source.combined(lambda parts: derive(*parts.values()), {column: column for column in veld.columns})
+    return source.text(_DERIVATIONS[veld.afleiden] if veld.afleiden else _unchanged)
 
 
-def _clean(raw: pl.Expr, veld: Veld, mapping: EntiteitMapping) -> pl.Expr:
-    text = clean(raw, veld.decodering or mapping.aanlevering.decodering)
-    empty = [*veld.leeg, *mapping.aanlevering.leeg]
-    return pl.when(~text.is_in(empty)).then(text) if empty else text
-
-
-def _raw(veld: Veld) -> pl.Expr:
-    if veld.vaste_waarde is not None:
-        return pl.lit(veld.vaste_waarde)
-    if veld.kolom:
-        return pl.col(veld.kolom)
-    return pl.concat_str(list(veld.columns), separator=" ", ignore_nulls=True)
-
-
-def _members(count: int, veld: Veld, mapping: EntiteitMapping) -> list[pl.Expr]:
+def _members(fields: Sequence[Field], source: _Source) -> Iterator[tuple[Field, _Text]]:
     """The members of a set kept in one column, or in a column each."""
-    if not veld.kolom:
-        columns = [_clean(pl.col(column), veld, mapping) for column in veld.columns]
-        return [*columns, *([pl.lit(None, dtype=pl.String)] * count)][:count]
-    members = _clean(pl.col(veld.kolom), veld, mapping).str.split(veld.scheidingsteken or "|")
-    return [clean(members.list.get(index, null_on_oob=True)) for index in range(count)]
+    veld = source.veld
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, source.frame.height)
+    for index, field in enumerate(fields):
+        if veld.kolom:
+            yield field, source.text(partial(_member, sign=veld.scheidingsteken or "|", index=index))
+        else:
+            column = source.frame[veld.columns[index]] if index < len(veld.columns) else nothing
+            yield field, source.text(_unchanged, column)
 
 
-def _identifier_of_type(text: pl.Expr, part: Field) -> pl.Expr:
+def _member(text: pl.Expr, *, sign: str, index: int) -> pl.Expr:
+    member = text.str.split(sign).list.get(index, null_on_oob=True).str.strip_chars()
+    return pl.when(member != "").then(member)
+
+
+def _unchanged(text: pl.Expr) -> pl.Expr:
+    return text
+
+
+def _identifier_of_type(text: pl.Expr, *, part: Field) -> pl.Expr:
     """The BAG id of this part out of a text that holds several: they are told apart by their object type."""
     types = next(check for check in part.checks if check.startswith("bag_id:")).partition(":")[2].split(",")
     digits = text.str.replace_all(r"[^0-9]+", " ").str.strip_chars().str.replace(r"^([0-9]{16})([0-9]{16})$", "$1 $2")
@@ -125,7 +196,3 @@ def _address_text(parts: Mapping[str, pl.Expr]) -> pl.Expr:
         number = numbers.integer(readable["huisnummer"], zero_is_empty=True).cast(pl.String)
         readable["huisnummer"] = pl.coalesce(number, readable["huisnummer"])
     return addresses.compose(readable)
-
-
-def _decimal_sign(veld: Veld, mapping: EntiteitMapping) -> str:
-    return veld.decimaalteken or mapping.aanlevering.decimaalteken

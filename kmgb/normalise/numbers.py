@@ -8,13 +8,13 @@ from __future__ import annotations
 import polars as pl
 
 _GROUPING = r"[ .\-/]"
-_LOST_FRACTION = r"^([0-9]+)[.,]0{1,2}$"  # a number that went through a spreadsheet: 123,00 or 123.0
+_LOST_FRACTION = r"[.,]00?$"  # a number that went through a spreadsheet: 123,00 or 123.0
 _BAG_PREFIX = r"^NL\.IMBAG\.[A-Za-z]+\."
 
 
 def digits(text: pl.Expr) -> pl.Expr:
     """Only digits, or null where something else is left. `123.456.782`, `1234 56789` and `123456782,0` are read."""
-    whole = text.str.replace(_LOST_FRACTION, "$1").str.replace_all(_GROUPING, "")
+    whole = text.str.replace(_LOST_FRACTION, "").str.replace_all(_GROUPING, "")
     return pl.when(whole.str.contains(r"^[0-9]+$")).then(whole)
 
 

@@ -1,7 +1,7 @@
 """Delivered text -> clean text: decoded per source, Unicode NFC, single blanks, empty becomes null.
 
-Every function takes and gives a polars expression. Folding (case, accents, punctuation) is not done here: it belongs to
-the comparison, where a fold is a named rule and never makes two values plainly equal.
+Folding (case, accents, punctuation) is not done here: it belongs to the comparison, where a fold is a named rule and
+never makes two values plainly equal.
 """
 
 from __future__ import annotations
@@ -21,29 +21,33 @@ _CENTRIC_LETTERS = {"á": "Æ", "ñ": "æ", "õ": "ı", "û": "ß", "è": "Ł", 
 _TELETEX_LETTERS = _CENTRIC_LETTERS | {"é": "Ø", "ê": "Œ", "ú": "œ", "ò": "đ"}
 
 _ODD = r"\s\s|[^\S ]"  # two blanks in a row, or a blank that is not the ordinary one
+_ODD_ASCII = r"(?-u:  |[\t\n\r\x0b\x0c])"
 _COMPOSABLE = r"[\p{M}\u{2126}\u{212A}\u{212B}\u{1F00}-\u{1FFF}]"  # whatever NFC may change in Latin and Greek text
 
 
-def clean(expr: pl.Expr, decoders: Sequence[str] = ()) -> pl.Expr:
-    """Decoded, NFC, without blanks at the ends or double blanks inside. Nulls: empty text becomes null."""
-    for decoder in decoders:
-        expr = decode(expr, decoder)
-    tidied = expr.map_batches(_tidy, return_dtype=pl.String, is_elementwise=True)
-    return pl.when(tidied != "").then(tidied)
+def clean(series: pl.Series, decoders: Sequence[str] = ()) -> pl.Series:
+    """Decoded, NFC, without blanks at the ends or double blanks inside. Nulls: empty text becomes null.
 
-
-def decode(expr: pl.Expr, decoder: str) -> pl.Expr:
-    """Text as the source meant it. `decoder` is teletex, centric, html or mojibake.
-
-    Source: T.61 and the escape tables published with i-Spiegel (VNG); domain notes section 5.
+    The rare repairs are skipped for a batch that does not need them: normalising is the dearest step of a run.
     """
-    table = decoder_table(decoder)
-    return expr.str.replace_many(list(table), list(table.values()), leftmost=True)
+    for decoder in decoders:
+        table = decoder_table(decoder)
+        series = series.str.replace_many(list(table), list(table.values()), leftmost=True)
+    foreign = (series.str.len_bytes() != series.str.len_chars()).any()
+    if foreign and series.str.contains(_COMPOSABLE).any():
+        series = series.str.normalize("NFC")
+    if series.str.contains(_ODD if foreign else _ODD_ASCII).any():
+        series = series.str.replace_all(r"\s+", " ")
+    series = series.str.strip_chars()
+    return series.set(series == "", None)
 
 
 @cache
 def decoder_table(decoder: str) -> Mapping[str, str]:
-    """What is written -> what is meant, for one way in which diacritics travel."""
+    """What is written -> what is meant, for one way (teletex, centric, html or mojibake) in which diacritics travel.
+
+    Source: T.61 and the escape tables published with i-Spiegel (VNG); domain notes section 5.
+    """
     if decoder == "teletex":
         return _accents_before_letters() | _TELETEX_LETTERS
     if decoder == "centric":
@@ -51,15 +55,6 @@ def decoder_table(decoder: str) -> Mapping[str, str]:
     if decoder == "html":
         return _html_entities()
     return _utf8_read_as_single_bytes()
-
-
-def _tidy(series: pl.Series) -> pl.Series:
-    # The rare repairs are skipped for a batch that does not need them: normalising is the dearest step of a run.
-    if series.str.contains(_COMPOSABLE).any():
-        series = series.str.normalize("NFC")
-    if series.str.contains(_ODD).any():
-        series = series.str.replace_all(r"\s+", " ")
-    return series.str.strip_chars()
 
 
 def _accents_before_letters() -> dict[str, str]:

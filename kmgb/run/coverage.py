@@ -49,9 +49,7 @@ def _parts(field: Field, entity: Entity, theirs: set[str]) -> Iterator[Field]:
     yield from parts or [field]
 
 
-def _answer(
-    field: Field, whole: Field, ours: set[str], theirs: set[str], afnemer: EntiteitMapping
-) -> FieldCoverage:
+def _answer(field: Field, whole: Field, ours: set[str], theirs: set[str], afnemer: EntiteitMapping) -> FieldCoverage:
     if field.name in afnemer.sleutel:
         return FieldCoverage(field, Coverage.SLEUTEL)
     names = {field.name, whole.name, *(group for group, members in COMBINED.items() if field.name in members)}

@@ -35,7 +35,7 @@ def prepare(
     day: date,
 ) -> Prepared:
     """Read the frame once and make it ready. With `history` every voorkomen stays, else the one current on `day`."""
-    whole = normalise(frame, mapping, entity, catalogue).collect()
+    whole = normalise(frame.collect().rechunk(), mapping, entity, catalogue)
     current = whole if history or mapping.historie == "geen" else whole.filter(_is_current(whole, entity, day))
     fields = normalised_fields(mapping, entity)
     allowed = {name: tuple(code.code for code in codes) for name, codes in catalogue.code_lists.items()}
@@ -43,7 +43,7 @@ def prepare(
     if checked.accepted.height + checked.rejected.height != current.height:
         raise AssertionError("rows were lost between normalising and validating")
     return Prepared(
-        side=Side(checked.accepted.lazy(), checked.rejected.lazy(), checked.invalid.lazy()),
+        side=Side(checked.accepted, checked.rejected, checked.invalid),
         rows=whole.height,
         rejected=checked.rejected.height,
         past=whole.height - current.height,

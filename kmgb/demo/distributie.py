@@ -1,0 +1,32 @@
+"""The dumps of the distribution system: every catalogue field of all seven entities, at every peildatum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from kmgb.demo import write
+from kmgb.demo.timeline import PEILDATUMS, Timeline
+
+_PREFIXES: Final = {
+    "personen": "PRS", "nummeraanduiding": "ADR", "verblijfsobject": "VBO", "ligplaats": "LIG", "standplaats": "STA",
+    "pand": "PND", "nnp": "NNP",
+}  # fmt: skip
+
+
+def column_name(entity: str, column: str) -> str:
+    """The distribution's own name of a column: prefix of the entity, capitals, no dots."""
+    return f"{_PREFIXES[entity]}_{column.replace('.', '_').upper()}"
+
+
+def distributie(timelines: Mapping[str, Timeline], folder: Path) -> list[Path]:
+    """One csv per entity and peildatum."""
+    files = []
+    for entity, timeline in timelines.items():
+        for moment, day in enumerate(PEILDATUMS):
+            frame = timeline.delivered(moment)
+            names = {column: column_name(entity, column) for column in sorted(frame.columns)}
+            renamed = frame.select(list(names)).rename(names)
+            files.append(write.separated(renamed, folder / f"distributie_{entity}_{day:%Y%m%d}.csv"))
+    return files

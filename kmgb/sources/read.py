@@ -1,0 +1,57 @@
+"""A dump -> `Delivered`: names and text exactly as delivered, whatever the format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import polars as pl
+
+from kmgb.mapping.model import Aanlevering
+from kmgb.sources.delivered import Delivered, Limits, RefusedError
+from kmgb.sources.excel import read_excel
+from kmgb.sources.fixed import read_fixed
+from kmgb.sources.json_records import read_json, read_jsonl
+from kmgb.sources.lo3 import read_lo3
+from kmgb.sources.parquet import read_parquet
+from kmgb.sources.separated import read_separated
+from kmgb.sources.xml_records import read_xml
+
+Reader = Callable[[Path, Aanlevering, Collection[str], Limits, Path], Delivered]
+_READERS: Mapping[str, Reader] = MappingProxyType(
+    {
+        "csv": read_separated,
+        "vast": read_fixed,
+        "jsonl": read_jsonl,
+        "json": read_json,
+        "xlsx": read_excel,
+        "xml": read_xml,
+        "parquet": read_parquet,
+        "lo3": read_lo3,
+    }
+)
+
+
+def read(path: Path, reader: Aanlevering, needed: Collection[str], limits: Limits, scratch: Path) -> Delivered:
+    """The file as delivered, with only the `needed` columns in its frame (data minimisation).
+
+    `scratch` is a folder for working copies; the frame may read from it, so it must outlive the frame. Give every file
+    a folder of its own. Collect the frame inside `reading(path)`.
+    Raises: RefusedError (a SourceError), whose `reason` is a short code and whose message holds no value of a cell.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    with reading(path):
+        return _READERS[reader.formaat](path, reader, needed, limits, scratch)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what polars meets only while it reads the rows into a refusal. Its own message would quote the cell."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        kind = type(error).__name__
+        what = f"het bestand is beschadigd of anders opgebouwd dan afgesproken ({kind} bij het lezen van de records)."
+        raise RefusedError(path, "onleesbaar", what, "Vraag een nieuwe aanlevering.") from None
