@@ -22,12 +22,13 @@ from typing import Any, Literal
 
 import polars as pl
 
+from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.errors import LandingError
-from kmgb.mapping.model import Aanlevering, EntiteitMapping, Mapping
-from kmgb.sources.delivered import FAULT, ROW, Delivered, Limits, RefusedError
+from kmgb.mapping.model import EntiteitMapping, Mapping
+from kmgb.sources.delivered import Limits, RefusedError
 from kmgb.sources.dumps import as_utc, find_dump, moment_in_name
-from kmgb.sources.lookup import join_lookups, lookup_columns, own_columns
-from kmgb.sources.read import read, reading
+from kmgb.sources.entity import LookedUp, read_entity
+from kmgb.sources.read import reading
 
 __all__ = ["Landed", "LookedUp", "Manifest", "clean", "find_dump", "land", "last_accepted", "manifests", "open_landed"]
 
@@ -35,16 +36,6 @@ Status = Literal["geaccepteerd", "quarantaine"]
 FAULTY_PERCENT = 5.0
 _BUSY = ".bezig-"
 _NAME = re.compile(r"\w[\w.-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class LookedUp:
-    """A second file that was joined to the delivery."""
-
-    name: str
-    file: str
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +71,11 @@ class Manifest:
     def to_json(self) -> str:
         """The manifest as JSON text."""
         return json.dumps(asdict(self), default=datetime.isoformat, ensure_ascii=False, indent=2)
+
+    def to_document(self) -> dict[str, Any]:
+        """The manifest as JSON values."""
+        document: dict[str, Any] = json.loads(self.to_json())
+        return document
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -209,7 +205,7 @@ def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, lim
     out = site.busy / "uit"
     out.mkdir()
     try:
-        delivered, frame, lookups = _read(source, plan, limits, site)
+        delivered, frame, lookups = read_entity(source, plan, limits, site.busy / "werk", site.dumps)
         kept = tuple(name for name in frame.collect_schema().names() if name not in (ROW, FAULT))
         draft = replace(draft, columns=delivered.columns, kept=kept, lookups=lookups, remarks=delivered.remarks)
         draft = replace(draft, id=_identity(draft, plan))
@@ -227,21 +223,6 @@ def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, lim
         reasons = (str(error),)
     manifest = replace(draft, reasons=reasons, status="quarantaine" if reasons else "geaccepteerd")
     return _publish(manifest, site.home, site.busy)
-
-
-def _read(
-    source: Path, plan: EntiteitMapping, limits: Limits, site: _Site
-) -> tuple[Delivered, pl.LazyFrame, tuple[LookedUp, ...]]:
-    """The delivery, its rows with the columns of all lookups beside them, and what was looked up."""
-    delivered = read(source, plan.aanlevering, own_columns(plan), limits, site.busy / "werk")
-    found, looked_up = [], []
-    for number, (name, lookup) in enumerate(plan.opzoeken.items()):
-        path = find_dump(site.dumps, lookup.bestand, plan.peildatum_uit_naam)
-        reader = Aanlevering.model_validate({**plan.aanlevering.model_dump(), **lookup.aanlevering})
-        theirs = read(path, reader, lookup_columns(lookup), limits, site.busy / f"werk-{number}")
-        found.append((name, lookup, theirs.frame))
-        looked_up.append(LookedUp(name, path.name, theirs.sha256, theirs.size))
-    return delivered, join_lookups(delivered.frame, found), tuple(looked_up)
 
 
 def _peildatum(source: Path, plan: EntiteitMapping, given: datetime | None, zone: str) -> tuple[datetime, str]:

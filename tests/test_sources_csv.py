@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.mapping.model import Aanlevering
-from kmgb.sources.delivered import FAULT, ROW, Delivered, Limits, RefusedError
+from kmgb.sources.delivered import Delivered, Limits, RefusedError
 from kmgb.sources.read import read
 
 SECRET = "Geheimzinnig"

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.catalogue.fields import load_catalogue
 from kmgb.errors import MappingError
 from kmgb.mapping.load import parse_mapping
 from kmgb.mapping.model import EntiteitMapping, Opzoeken
-from kmgb.sources.delivered import FAULT, ROW
 from kmgb.sources.lookup import join_lookups, lookup_columns, own_columns
 
 

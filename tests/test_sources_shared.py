@@ -11,8 +11,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.mapping.model import Aanlevering, Opzoeken
-from kmgb.sources.delivered import FAULT, ROW, Delivered, Limits
+from kmgb.sources.delivered import Delivered, Limits
 from kmgb.sources.lookup import join_lookups
 from kmgb.sources.read import read
 

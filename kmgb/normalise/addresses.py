@@ -20,7 +20,9 @@ def display(text: pl.Expr) -> pl.Expr:
 
 def compose(parts: Mapping[str, pl.Expr]) -> pl.Expr:
     """The display text of an address kept in columns. Nulls: an absent part is left out; all absent gives null."""
-    house = _joined("", parts, ("huisnummer", "huisletter", "toevoeging"))
+    # A toevoeging stands behind a dash: number 12 with addition 2 is not number 122.
+    number, addition = _joined("", parts, ("huisnummer", "huisletter")), parts.get("toevoeging")
+    house = _concat("-", [part for part in (number, addition) if part is not None]) if addition is not None else number
     street = _concat(" ", [part for part in (parts.get("aanduiding"), parts.get("straat"), house) if part is not None])
     place = _joined(" ", parts, ("postcode", "woonplaats"))
     lines = [part for part in (street, place, parts.get("regels")) if part is not None]

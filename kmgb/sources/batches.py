@@ -7,10 +7,9 @@ from pathlib import Path
 
 import polars as pl
 
+from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.errors import nearest
 from kmgb.sources.delivered import (
-    FAULT,
-    ROW,
     Delivered,
     Limits,
     RefusedError,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import mmap
 import re
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,14 +72,14 @@ def scan(
     kept = CONTROLS + _HIGH + shape.separator + shape.quote + b"\n"
     boring = bytes(byte for byte in range(256) if byte not in kept)
     digest, line = hashlib.sha256(), first_line
-    with ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(1))
-        hashed: Future[None] | None = None
-        for offset, raw in _chunks(path):
-            if hashed is not None:
-                hashed.result()
-            hashed = pool.submit(digest.update, raw)
-            chunk = raw[max(0, start - offset) :]
+    with (
+        path.open("rb") as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        # One call for the whole file: hashlib lets the interpreter go on only while it is inside a call.
+        hashed = pool.submit(digest.update, content)
+        for chunk in _chunks(path, content, start):
             left = chunk.translate(None, boring)
             if not left.isascii():
                 _refuse_undecodable(path, encoding, chunk, line)
@@ -88,27 +89,24 @@ def scan(
             facts.long_lines = facts.long_lines or _has_long_line(chunk, max_cell)
             line += plain.count(b"\n")
             _count_fields(facts, shape, plain, chunk)
+        hashed.result()
     facts.irregular = facts.irregular or bool(shape.rest)
     facts.sha256 = digest.hexdigest()
     return facts
 
 
-def _chunks(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The file in pieces that end at a line feed, where the last one has it, each with its offset."""
-    rest, offset = b"", 0
-    with path.open("rb") as stream:
-        while block := stream.read(CHUNK):
-            block = rest + block
-            cut = block.rfind(b"\n") + 1
-            if cut:
-                yield offset, block[:cut]
-                offset += cut
-            rest = block[cut:]
-            if len(rest) > LONGEST_LINE:
-                what = f"een regel is langer dan {LONGEST_LINE} bytes."
-                raise RefusedError(path, "regel", what, "Dit lijkt geen tekst met regels; controleer 'formaat'.")
-    if rest:
-        yield offset, rest
+def _chunks(path: Path, content: mmap.mmap, start: int) -> Iterator[bytes]:
+    """The file from `start` on, in pieces that end at a line feed where the last one has it."""
+    size = len(content)
+    while start < size:
+        end = content.rfind(b"\n", start, min(start + CHUNK, size)) + 1
+        if end == 0:
+            end = content.find(b"\n", start, min(start + LONGEST_LINE, size)) + 1 or size
+        if end - start > LONGEST_LINE:
+            what = f"een regel is langer dan {LONGEST_LINE} bytes."
+            raise RefusedError(path, "regel", what, "Dit lijkt geen tekst met regels; controleer 'formaat'.")
+        yield content[start:end]
+        start = end
 
 
 def _controls(separator: bytes) -> bytes:

@@ -13,10 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
+from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.errors import SourceError, nearest
-
-ROW = "__rij"
-FAULT = "__fout"
 
 # Tab, line feed and carriage return belong to text; every other control character means a damaged export.
 CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])

@@ -16,12 +16,11 @@ from pathlib import Path
 import polars as pl
 from lxml import etree
 
+from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.mapping.model import Aanlevering
 from kmgb.sources.archive import is_zip, open_zip
 from kmgb.sources.batches import Record, write_batches
 from kmgb.sources.delivered import (
-    FAULT,
-    ROW,
     Delivered,
     Limits,
     RefusedError,

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import polars as pl
 
+from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.mapping.model import Aanlevering
 from kmgb.sources.bytescan import scan
 from kmgb.sources.delivered import (
-    FAULT,
-    ROW,
     Delivered,
     Limits,
     RefusedError,

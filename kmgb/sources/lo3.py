@@ -22,11 +22,11 @@ from pathlib import Path
 
 import polars as pl
 
+from kmgb.catalogue.columns import FAULT
 from kmgb.mapping.model import Aanlevering
 from kmgb.sources.batches import Record, write_batches
 from kmgb.sources.bytescan import scan
 from kmgb.sources.delivered import (
-    FAULT,
     Delivered,
     Limits,
     RefusedError,

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from kmgb.catalogue.columns import FAULT
 from kmgb.mapping.model import EntiteitMapping, Opzoeken
-from kmgb.sources.delivered import FAULT
 
 _KEY = "__sleutel"
 _NEWEST = "__nieuwste"

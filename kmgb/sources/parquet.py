@@ -10,10 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
+from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.mapping.model import Aanlevering
 from kmgb.sources.delivered import (
-    FAULT,
-    ROW,
     Delivered,
     Limits,
     RefusedError,

@@ -15,11 +15,10 @@ from typing import BinaryIO, Literal
 
 import polars as pl
 
+from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.mapping.model import Aanlevering
 from kmgb.sources.bytescan import LONGEST_LINE, Facts, scan
 from kmgb.sources.delivered import (
-    FAULT,
-    ROW,
     Delivered,
     Limits,
     RefusedError,

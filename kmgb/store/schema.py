@@ -1,8 +1,25 @@
-"""The tables of the store share one `metadata`, so that migrations and tests see all of them."""
+"""The tables of the history. They share one `metadata`, so that migrations and tests see all of them.
+
+A finding is an interval: opened by one run, closed by another, with its values in versions beside it; nothing is
+rewritten. Identities are keyed hashes, and everything that says something about a person is encrypted (see secrets.py).
+Times in SQL are naive and in UTC: SQL Server and MariaDB keep no zone.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -12,4 +29,86 @@ metadata = MetaData(
         "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
         "pk": "pk_%(table_name)s",
     }
+)
+
+aanlevering = Table(
+    "aanlevering",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("afnemer", String(80), nullable=False),
+    Column("entity", String(40), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("peildatum", DateTime, nullable=False),
+    Column("arrived", DateTime, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("manifest", JSON, nullable=False),
+    Index("ix_aanlevering_afnemer_entity_arrived", "afnemer", "entity", "arrived"),
+)
+
+# One execution of one controle. `facts` holds what explains the outcome (population, coverage, versions) and `outcome`
+# the counts; both are read whole and never searched.
+run = Table(
+    "run",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("afnemer", String(80), nullable=False),
+    Column("entity", String(40), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("started", DateTime, nullable=False),
+    Column("finished", DateTime, nullable=False),
+    Column("distributie_id", String(32), ForeignKey("aanlevering.id"), nullable=True),
+    Column("afnemer_id", String(32), ForeignKey("aanlevering.id"), nullable=True),
+    Column("facts", JSON, nullable=False),
+    Column("outcome", JSON, nullable=False),
+    Index("ix_run_afnemer_entity_id", "afnemer", "entity", "id"),
+)
+
+cluster = Table(
+    "cluster",
+    metadata,
+    Column("run_id", Integer, ForeignKey("run.id"), primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("field", String(80), nullable=False),
+    Column("kind", String(30), nullable=False),
+    Column("rule", String(200), nullable=True),
+    Column("severity", String(10), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+afwijking = Table(
+    "afwijking",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("identity", String(64), nullable=False),
+    Column("afnemer", String(80), nullable=False),
+    Column("entity", String(40), nullable=False),
+    Column("field", String(80), nullable=False),
+    Column("opened_run", Integer, ForeignKey("run.id"), nullable=False),
+    Column("closed_run", Integer, ForeignKey("run.id"), nullable=True),
+    Column("closed_as", String(30), nullable=True),
+    Column("predecessor", Integer, ForeignKey("afwijking.id"), nullable=True),
+    Index("ix_afwijking_identity_opened_run", "identity", "opened_run", unique=True),
+    Index("ix_afwijking_afnemer_entity_closed_run", "afnemer", "entity", "closed_run"),
+)
+
+# What an interval looked like from a run on, until the next version. The values travel encrypted in `payload`.
+versie = Table(
+    "afwijking_versie",
+    metadata,
+    Column("afwijking_id", Integer, ForeignKey("afwijking.id"), primary_key=True, autoincrement=False),
+    Column("run_id", Integer, ForeignKey("run.id"), primary_key=True, autoincrement=False),
+    Column("kind", String(30), nullable=False),
+    Column("rule", String(200), nullable=True),
+    Column("severity", String(10), nullable=False),
+    Column("values_mac", String(64), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+setting = Table(
+    "instelling",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("value", Text, nullable=False),
 )

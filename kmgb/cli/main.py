@@ -1,0 +1,58 @@
+"""The command line: `kmgb`. Errors become a sentence and an exit code here and nowhere else.
+
+Exit codes: 0 agreement, 1 discrepancies found, 2 wrong use or configuration, 3 source or delivery refused, 130
+interrupted; anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from kmgb.cli import catalogue, checks, demo, history, mapping, schedule
+from kmgb.cli.output import fail
+from kmgb.errors import KmgbError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="kmgb",
+    help="Consistentiecontrole van basisregistratiegegevens: wat verschilt, sinds wanneer, waarom, wie is aan zet.\n\n"
+    "Begin met: kmgb demo. Een eigen werkmap maakt u met: kmgb init MAP.\n\n"
+    "Uitgangscodes: 0 alles gelijk, 1 afwijkingen gevonden, 2 verkeerd gebruik of instelling, 3 aanlevering geweigerd.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+catalogue.register(app)
+checks.register(app)
+demo.register(app)
+app.add_typer(mapping.app, name="mapping")
+app.add_typer(schedule.app, name="schedule")
+app.add_typer(history.app, name="history")
+
+
+@app.callback()
+def settings_file(
+    context: typer.Context,
+    instellingen: Annotated[
+        str, typer.Option("--instellingen", help="instellingenbestand; standaard kmgb.toml in de huidige map")
+    ] = "",
+) -> None:
+    """Kept for the commands below: which settings file to read."""
+    context.obj = instellingen
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        app()
+    except KmgbError as error:
+        fail(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        fail("Onderbroken. Wat al was vastgelegd blijft staan.")
+        sys.exit(INTERRUPTED)

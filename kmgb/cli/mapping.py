@@ -1,0 +1,32 @@
+"""`kmgb mapping`: look after the veldtoewijzingen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kmgb.catalogue.fields import load_catalogue
+from kmgb.cli.output import say
+from kmgb.mapping.load import load_mapping
+
+app = typer.Typer(
+    help="Veldtoewijzingen: welke kolom van een applicatie welk veld van de catalogus is.", no_args_is_help=True
+)
+
+
+@app.callback()
+def _group() -> None:
+    """A group with one command would otherwise become that command."""
+
+
+@app.command(name="check", help="Controleer een bestand; alle fouten tegelijk, met de naam die er het meest op lijkt.")
+def check_file(bestand: Annotated[Path, typer.Argument(help="mappings/<afnemer>.toml")]) -> None:
+    """Exit 0 when the file is right, 2 with every fault otherwise."""
+    mapping = load_mapping(bestand, load_catalogue())
+    for name, entity in mapping.entiteit.items():
+        missing = len(entity.niet_aangeleverd)
+        later = f", {missing} nog niet aangeleverd" if missing else ""
+        say(f"{name}: {len(entity.velden)} velden toegewezen{later}.")
+    say(f"{bestand}: geen fouten.")

@@ -1,0 +1,67 @@
+"""What the commands share: opening the municipality, progress on a terminal, plain text when piped."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from kmgb.run.municipality import Municipality
+from kmgb.settings import load_settings
+
+_WIDE = 200  # columns of a table that goes into a file or a pipe
+
+
+def opened(context: typer.Context) -> Municipality:
+    """The municipality of the settings file that was given, or of the working folder."""
+    return Municipality(load_settings(Path(context.obj) if context.obj else None))
+
+
+def say(text: str) -> None:
+    """One line of result, on standard output."""
+    typer.echo(text)
+
+
+def fail(text: str) -> None:
+    """What went wrong, on standard error."""
+    typer.echo(text, err=True)
+
+
+def show_json(value: Any) -> None:
+    """A value as JSON on standard output."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    """A table that fits the terminal; in a pipe as wide as it needs, without colour."""
+    table = Table(*columns, title=title or None, title_justify="left")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDE, no_color=True)
+    console.print(table)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Progress | None]:
+    """A bar on a terminal, and silence when nobody is watching."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        bar.add_task(what, total=total)
+        yield bar
+
+
+def advance(bar: Progress | None, what: str) -> None:
+    """One step done; `what` is next."""
+    if bar is not None:
+        bar.update(bar.task_ids[0], description=what, advance=1)

@@ -1,0 +1,85 @@
+"""The findings of a run as files beside its report: the complete record of design section 7, in CSV and Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from kmgb.catalogue.fields import Entity
+from kmgb.catalogue.masking import HIDDEN, masked_key
+from kmgb.store.runs import StoredRun
+
+RECORD = (
+    "run_id", "afnemer", "entity", "key", "key_field", "field", "kind", "rule", "distributie_raw", "distributie",
+    "afnemer_raw", "afnemer_value", "cause", "cause_evidence", "severity", "peildatum_distributie",
+    "peildatum_afnemer", "first_seen", "status",
+)  # fmt: skip
+_VALUES = ("distributie_raw", "distributie", "afnemer_raw", "afnemer_value")
+_FORMULA = r"^[=+\-@\t\r]"
+_NUMBER = r"^[+\-]?[0-9]+(?:[.,][0-9]+)?$"
+
+
+def report_name(stored: StoredRun) -> str:
+    """The file name of the report of a run."""
+    return f"{_stem(stored)}.html"
+
+
+def csv_name(stored: StoredRun) -> str:
+    """The file name of its findings as CSV."""
+    return f"{_stem(stored)}-afwijkingen.csv"
+
+
+def parquet_name(stored: StoredRun) -> str:
+    """The file name of its findings as Parquet."""
+    return f"{_stem(stored)}-afwijkingen.parquet"
+
+
+def write_findings(findings: pl.DataFrame, csv: Path, parquet: Path) -> None:
+    """Write the record (columns RECORD) twice; each file is there whole or not at all.
+
+    In the CSV a text that a spreadsheet would take for a formula gets an apostrophe in front; the Parquet is exact.
+    """
+    _whole(parquet, findings.write_parquet)
+    texts = findings.with_columns(_harmless(name) for name in findings.columns if findings[name].dtype == pl.String)
+    _whole(csv, lambda path: texts.write_csv(path, separator=";", include_bom=True))
+
+
+def mask_findings(findings: pl.DataFrame, entity: Entity) -> pl.DataFrame:
+    """The same record with the values of sensitive fields and keys hidden."""
+    sensitive = [field.name for field in (*entity.fields, *entity.parts) if field.sensitive]
+    key_hidden = any(entity[name].sensitive for name in _key_fields(findings))
+    hidden = pl.col("field").is_in(sensitive)
+    if key_hidden:
+        hidden = hidden | ((pl.col("field") == "") & (pl.col("kind") != "dubbel"))
+    columns = [
+        pl.when(hidden & pl.col(name).is_not_null()).then(pl.lit(HIDDEN)).otherwise(name).alias(name)
+        for name in _VALUES
+    ]
+    if key_hidden:
+        pairs = zip(findings["key"], findings["key_field"], strict=True)
+        keys = [masked_key(key, key_field, entity) for key, key_field in pairs]
+        columns.append(pl.lit(pl.Series("key", keys, dtype=pl.String)).alias("key"))
+    return findings.with_columns(columns)
+
+
+def _key_fields(findings: pl.DataFrame) -> list[str]:
+    return [name for key_field in findings["key_field"].unique() for name in key_field.split("|")]
+
+
+def _harmless(name: str) -> pl.Expr:
+    text = pl.col(name)
+    formula = text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER)
+    return pl.when(formula).then("'" + text).otherwise(text).alias(name)
+
+
+def _stem(stored: StoredRun) -> str:
+    return f"{stored.afnemer}-{stored.entity}-{stored.id}"
+
+
+def _whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write under another name, then rename."""
+    busy = path.with_name(f".{path.name}.bezig")
+    write(busy)
+    busy.replace(path)

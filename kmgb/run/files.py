@@ -1,0 +1,137 @@
+"""Two files compared with one mapping, without history: to try a mapping, or to check outside the weekly round."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from kmgb.catalogue.fields import Entity
+from kmgb.compare.comparison import Comparison
+from kmgb.errors import MappingError, Problem, SourceError
+from kmgb.mapping.load import load_mapping
+from kmgb.mapping.model import Aanlevering, EntiteitMapping, Mapping, Veld
+from kmgb.report.files import RECORD, write_findings
+from kmgb.run.coverage import coverage
+from kmgb.run.municipality import Municipality
+from kmgb.run.outcome import compare_prepared
+from kmgb.run.plan import comparison_key, comparison_plan
+from kmgb.run.prepare import Prepared, prepare
+from kmgb.sources.entity import read_entity
+
+_SEPARATORS = (",", ";", "\t", "|")
+
+
+def compare_files(
+    municipality: Municipality,
+    mapping: Path,
+    entity_name: str,
+    distributie: Path,
+    afnemer: Path,
+    out: Path,
+    *,
+    distributie_mapping: Path | None,
+    day: date,
+) -> Comparison:
+    """Compare, and write `afwijkingen.parquet`, `afwijkingen.csv` (columns RECORD) and `samenvatting.json` to `out`.
+
+    Raises: MappingError, SourceError; nothing is written then.
+    """
+    catalogue = municipality.catalogue
+    entity, whole = catalogue[entity_name], load_mapping(mapping, catalogue)
+    theirs = _entity_of(whole, entity_name)
+    if distributie_mapping is None:
+        ours = labelled_mapping(distributie, entity, theirs)
+    else:
+        ours = _entity_of(load_mapping(distributie_mapping, catalogue), entity_name)
+    key, history = comparison_key(entity, theirs), theirs.historie == "historie"
+    with tempfile.TemporaryDirectory(prefix="kmgb-") as scratch:
+
+        def ready(path: Path, side: EntiteitMapping) -> Prepared:
+            folder = Path(tempfile.mkdtemp(dir=scratch))
+            _, frame, _ = read_entity(path, side, municipality.limits, folder, municipality.settings.dumps)
+            return prepare(frame, side, entity, catalogue, key=key, history=history, day=day)
+
+        left, right = ready(distributie, ours), ready(afnemer, theirs)
+    plan = comparison_plan(catalogue, entity, ours, theirs, coverage(entity, ours, theirs), day)
+    comparison = compare_prepared(left, right, plan)
+    _write(comparison, whole.naam, entity_name, day, out)
+    return comparison
+
+
+def labelled_mapping(path: Path, entity: Entity, theirs: EntiteitMapping) -> EntiteitMapping:
+    """The mapping of a CSV file (UTF-8) whose columns are called as in Bijlage 2, or by the catalogue's own names.
+
+    Raises: SourceError when no column is known, MappingError when the key is not among them.
+    """
+    header = _header(path)
+    columns = {sign: next(csv.reader([header], delimiter=sign), []) for sign in _SEPARATORS}
+    found = {sign: _known_columns(names, entity) for sign, names in columns.items()}
+    sign = max(_SEPARATORS, key=lambda candidate: len(found[candidate]))
+    if not found[sign]:
+        raise SourceError(
+            f"{path.name}: geen enkele kolom heet als een veld van {entity.label}. Geef met --distributie-mapping de "
+            "veldtoewijzing van dit bestand."
+        )
+    absent = [name for name in theirs.sleutel if name not in found[sign]]
+    if absent:
+        raise MappingError(path, [Problem("sleutel", f"kolom voor {name!r} ontbreekt.") for name in absent])
+    return EntiteitMapping(
+        sleutel=theirs.sleutel, velden=found[sign], aanlevering=Aanlevering(codering="utf-8", scheidingsteken=sign)
+    )
+
+
+def _known_columns(names: list[str], entity: Entity) -> dict[str, Veld]:
+    fields = {name: entity.by_label(name) for name in names}
+    return {field.name: Veld(kolom=name) for name, field in fields.items() if field is not None}
+
+
+def _header(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            return stream.readline().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path.name}: de koprij is niet te lezen ({type(error).__name__}).") from error
+
+
+def _entity_of(mapping: Mapping, entity: str) -> EntiteitMapping:
+    if entity not in mapping.entiteit:
+        known = ", ".join(mapping.entiteit)
+        raise MappingError(mapping.path, [Problem(f"entiteit.{entity}", f"ontbreekt; dit bestand kent: {known}.")])
+    return mapping.entiteit[entity]
+
+
+def _write(comparison: Comparison, afnemer: str, entity: str, day: date, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "run_id": None,
+        "afnemer": afnemer,
+        "entity": entity,
+        "cause": "onbekend",
+        "cause_evidence": "",
+        "status": "nieuw",
+    }
+    moment = pl.lit(day).cast(pl.Datetime("us", "UTC"))
+    record = comparison.findings.with_columns(
+        *(
+            pl.lit(value, dtype=pl.Int64 if name == "run_id" else pl.String).alias(name)
+            for name, value in facts.items()
+        ),
+        *(moment.alias(name) for name in ("peildatum_distributie", "peildatum_afnemer", "first_seen")),
+    ).select(RECORD)
+    write_findings(record, out / "afwijkingen.csv", out / "afwijkingen.parquet")
+    summary: dict[str, Any] = {
+        "afnemer": afnemer,
+        "entity": entity,
+        "peildatum": day.isoformat(),
+        "rijen": comparison.rows,
+        "soorten": comparison.counts(),
+        "velden": comparison.fields.to_dicts(),
+    }
+    text = json.dumps(summary, ensure_ascii=False, indent=2)
+    (out / "samenvatting.json").write_text(text + "\n", encoding="utf-8")

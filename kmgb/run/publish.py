@@ -1,0 +1,67 @@
+"""Reports and files of runs, made from the store alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from kmgb.report.files import RECORD, csv_name, mask_findings, parquet_name, report_name, write_findings
+from kmgb.report.load import load_overview, load_run
+from kmgb.report.render import Renderer
+from kmgb.run.municipality import Municipality
+from kmgb.store.runs import QUARANTINE, StoredRun
+
+OVERVIEW = "overzicht.html"
+
+
+def publish_run(municipality: Municipality, run_id: int) -> Path:
+    """The report of a run with its findings beside it, in the output folder; gives the report's path."""
+    settings = municipality.settings
+    stored = municipality.history.run(run_id)
+    folder = settings.output
+    folder.mkdir(parents=True, exist_ok=True)
+    if stored.status != QUARANTINE:
+        record = mask_findings(finding_record(municipality, stored), municipality.catalogue[stored.entity])
+        write_findings(record, folder / csv_name(stored), folder / parquet_name(stored))
+    page = Renderer(settings.templates, settings.timezone).run(
+        load_run(municipality.history, municipality.catalogue, run_id)
+    )
+    path = folder / report_name(stored)
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def publish_overview(municipality: Municipality, now: datetime) -> Path:
+    """The overview of the newest run of every controle; gives its path."""
+    settings = municipality.settings
+    settings.output.mkdir(parents=True, exist_ok=True)
+    overview = load_overview(municipality.history, municipality.catalogue, now, municipality.afnemers)
+    path = settings.output / OVERVIEW
+    path.write_text(Renderer(settings.templates, settings.timezone).overview(overview), encoding="utf-8")
+    return path
+
+
+def finding_record(municipality: Municipality, stored: StoredRun) -> pl.DataFrame:
+    """The findings as they stood after a run, in the schema of design section 7 (columns RECORD), values unmasked."""
+    history = municipality.history
+    peildatums = {
+        "peildatum_distributie": history.delivery(stored.distributie_id).peildatum if stored.distributie_id else None,
+        "peildatum_afnemer": history.delivery(stored.afnemer_id).peildatum if stored.afnemer_id else None,
+    }
+    facts = [pl.lit(moment, dtype=pl.Datetime("us", "UTC")).alias(name) for name, moment in peildatums.items()]
+    return (
+        history.findings(stored)
+        .with_columns(
+            pl.lit(stored.id).alias("run_id"),
+            pl.lit(stored.afnemer).alias("afnemer"),
+            pl.lit(stored.entity).alias("entity"),
+            pl.lit("onbekend").alias("cause"),
+            pl.lit("").alias("cause_evidence"),
+            pl.when(pl.col("opened_run") == stored.id).then(pl.lit("nieuw")).otherwise(pl.lit("open")).alias("status"),
+            pl.col("first_seen").dt.replace_time_zone("UTC"),
+            *facts,
+        )
+        .select(RECORD)
+    )

@@ -1,0 +1,64 @@
+"""Connect to the history and bring its tables up to date."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from kmgb.errors import StoreError
+
+_BUSY_SECONDS = 30
+
+
+def open_database(url: str) -> Engine:
+    """The engine, its tables at the newest version. SQLite by default; its folder is made when absent.
+
+    Raises: StoreError when the address is unusable or the database does not answer.
+    """
+    try:
+        address = make_url(url)
+        if address.get_backend_name() == "sqlite" and address.database:
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(address, pool_pre_ping=True)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _careful_sqlite)
+        upgrade(engine)
+    except (ArgumentError, SQLAlchemyError, OSError) as error:
+        shown = url.rpartition("@")[2]  # without user and password
+        raise StoreError(
+            f"De database {shown} is niet te openen ({type(error).__name__}). Controleer de instelling database."
+        ) from error
+    return engine
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Run the migrations that this database has not seen."""
+    config = Config()
+    config.set_main_option("script_location", str(files("kmgb.store") / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def to_sql(moment: datetime) -> datetime:
+    """An aware moment as the naive UTC that the tables keep."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def from_sql(moment: datetime) -> datetime:
+    """A moment out of the tables, aware again."""
+    return moment.replace(tzinfo=UTC)
+
+
+def _careful_sqlite(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}", "synchronous=FULL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,198 @@
+"""Runs and aanleveringen in SQL. A run is written whole in one transaction, or it is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, Engine, Row, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from kmgb.errors import StoreError
+from kmgb.store.database import from_sql, to_sql
+from kmgb.store.findings import NOTHING_CHANGED, Changes, changes_of, findings_at, record
+from kmgb.store.schema import aanlevering, cluster, run, setting
+from kmgb.store.secrets import Vault
+
+DONE, QUARANTINE = "gereed", "quarantaine"
+_KEY_MARK = "sleutelmerk"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDelivery:
+    """One aanlevering as the history keeps it; `manifest` is the whole manifest as JSON."""
+
+    id: str
+    afnemer: str
+    entity: str
+    status: str
+    peildatum: datetime
+    arrived: datetime
+    sha256: str
+    rows: int
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that is to be written. `facts` explain it, `outcome` holds its counts; both JSON."""
+
+    afnemer: str
+    entity: str
+    status: str
+    started: datetime
+    finished: datetime
+    distributie_id: str | None
+    afnemer_id: str | None
+    facts: dict[str, Any]
+    outcome: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun(NewRun):
+    """A run as it was written."""
+
+    id: int = 0
+
+
+class History:
+    """The history of one municipality: its database and the key to it."""
+
+    def __init__(self, engine: Engine, vault: Vault) -> None:
+        """Raises: StoreError when the database was begun with another key."""
+        self.engine, self._vault = engine, vault
+        with engine.begin() as connection:
+            self._check_key(connection)
+
+    def write(
+        self,
+        new: NewRun,
+        deliveries: Sequence[StoredDelivery],
+        found: pl.DataFrame | None,
+        grouped: pl.DataFrame | None,
+    ) -> tuple[int, Changes]:
+        """Write a run, its aanleveringen, what changed and its clusters; all of it or nothing.
+
+        `found` is None for a run that could not judge (quarantaine): it opens and closes nothing.
+        Raises: StoreError when the database refuses.
+        """
+        try:
+            with self.engine.begin() as connection:
+                for delivery in deliveries:
+                    _remember(connection, delivery)
+                run_id = _insert(connection, new)
+                if found is None:
+                    return run_id, NOTHING_CHANGED
+                changes = record(connection, self._vault, run_id, (new.afnemer, new.entity), found)
+                if grouped is not None:
+                    self._write_clusters(connection, run_id, grouped)
+                return run_id, changes
+        except SQLAlchemyError as error:
+            raise StoreError(
+                f"De run van {new.afnemer}, {new.entity} is niet vastgelegd ({type(error).__name__}); er is niets "
+                "veranderd. Controleer of de database bereikbaar is en ruimte heeft, en herhaal de controle."
+            ) from error
+
+    def run(self, run_id: int) -> StoredRun:
+        """The run with this number. Raises: StoreError when there is none."""
+        with self.engine.connect() as connection:
+            row = connection.execute(select(run).where(run.c.id == run_id)).one_or_none()
+        if row is None:
+            raise StoreError(f"Run {run_id} bestaat niet. Bekijk de runs met: kmgb history list")
+        return _stored(row)
+
+    def newest(self) -> list[StoredRun]:
+        """The newest run of every controle, by afnemer and entity."""
+        latest = select(func.max(run.c.id)).group_by(run.c.afnemer, run.c.entity)
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(run).where(run.c.id.in_(latest)).order_by(run.c.afnemer, run.c.entity))
+            return [_stored(row) for row in rows]
+
+    def runs(self, afnemer: str | None = None, limit: int = 50) -> list[StoredRun]:
+        """The last runs, newest first."""
+        statement = select(run).order_by(run.c.id.desc()).limit(limit)
+        if afnemer is not None:
+            statement = statement.where(run.c.afnemer == afnemer)
+        with self.engine.connect() as connection:
+            return [_stored(row) for row in connection.execute(statement)]
+
+    def delivery(self, delivery_id: str) -> StoredDelivery:
+        """The aanlevering with this id. Raises: StoreError when there is none."""
+        with self.engine.connect() as connection:
+            row = connection.execute(select(aanlevering).where(aanlevering.c.id == delivery_id)).one_or_none()
+        if row is None:
+            raise StoreError(f"Aanlevering {delivery_id} bestaat niet.")
+        values = dict(row._mapping)
+        return StoredDelivery(**values | {"peildatum": from_sql(row.peildatum), "arrived": from_sql(row.arrived)})
+
+    def findings(self, stored: StoredRun) -> pl.DataFrame:
+        """The findings of a controle as they stood after a run; see `findings_at`."""
+        with self.engine.connect() as connection:
+            return findings_at(connection, self._vault, (stored.afnemer, stored.entity), stored.id)
+
+    def changes(self, stored: StoredRun) -> Changes:
+        """What a run opened and closed, counted from the intervals themselves."""
+        with self.engine.connect() as connection:
+            return changes_of(connection, stored.id)
+
+    def clusters(self, run_id: int) -> list[dict[str, Any]]:
+        """The clusters of a run: field, kind, rule, severity, count, from, to, and `examples` (key, two values)."""
+        statement = select(cluster).where(cluster.c.run_id == run_id).order_by(cluster.c.number)
+        with self.engine.connect() as connection:
+            return [self._opened_cluster(row._mapping) for row in connection.execute(statement)]
+
+    def _write_clusters(self, connection: Connection, run_id: int, grouped: pl.DataFrame) -> None:
+        rows = [
+            {name: row[name] for name in ("field", "kind", "rule", "severity", "count")}
+            | {"run_id": run_id, "number": number, "payload": self._sealed_cluster(row, run_id, number)}
+            for number, row in enumerate(grouped.iter_rows(named=True), start=1)
+        ]
+        if rows:
+            connection.execute(insert(cluster), rows)
+
+    def _sealed_cluster(self, row: dict[str, Any], run_id: int, number: int) -> bytes:
+        examples = zip(row["keys"], row["examples_distributie"], row["examples_afnemer"], strict=True)
+        flat = [value for example in examples for value in example]
+        return self._vault.seal([row["from"], row["to"], *flat], f"{run_id}/{number}")
+
+    def _opened_cluster(self, row: Any) -> dict[str, Any]:
+        values = self._vault.open(row["payload"], f"{row['run_id']}/{row['number']}")
+        examples = [tuple(values[start : start + 3]) for start in range(2, len(values), 3)]
+        known = {name: row[name] for name in ("field", "kind", "rule", "severity", "count")}
+        return known | {"from": values[0], "to": values[1], "examples": examples}
+
+    def _check_key(self, connection: Connection) -> None:
+        mark = self._vault.identity(_KEY_MARK)
+        kept = connection.execute(select(setting.c.value).where(setting.c.name == _KEY_MARK)).scalar()
+        if kept is None:
+            connection.execute(insert(setting).values(name=_KEY_MARK, value=mark))
+        elif kept != mark:
+            raise StoreError(
+                "Deze database is begonnen met een andere sleutel. Zet KMGB_KEY (of data/sleutel) terug; "
+                "zonder die sleutel zijn de bevindingen niet te lezen en niet te vergelijken."
+            )
+
+
+def _remember(connection: Connection, delivery: StoredDelivery) -> None:
+    known = connection.execute(select(aanlevering.c.id).where(aanlevering.c.id == delivery.id)).scalar()
+    if known is None:
+        values = {name: getattr(delivery, name) for name in StoredDelivery.__slots__}
+        values |= {"peildatum": to_sql(delivery.peildatum), "arrived": to_sql(delivery.arrived)}
+        connection.execute(insert(aanlevering).values(values))
+
+
+def _insert(connection: Connection, new: NewRun) -> int:
+    values = {name: getattr(new, name) for name in NewRun.__slots__}
+    values |= {"started": to_sql(new.started), "finished": to_sql(new.finished)}
+    key = connection.execute(insert(run).values(values)).inserted_primary_key
+    if key is None:
+        raise StoreError("De database gaf geen nummer voor de run.")
+    return int(key[0])
+
+
+def _stored(row: Row[Any]) -> StoredRun:
+    values = dict(row._mapping)
+    return StoredRun(**values | {"started": from_sql(row.started), "finished": from_sql(row.finished)})
