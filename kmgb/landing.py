@@ -133,15 +133,16 @@ def land(
     plan = mapping.entiteit[entity]
     home = _home(folder, mapping.naam, entity)
     home.mkdir(parents=True, exist_ok=True)
-    sha256, size = _fingerprint(source)
+    if not source.is_file():
+        raise RefusedError(source, "onvindbaar", "het bestand is er niet.", f"Gezocht: {source}.")
     moment, origin = _peildatum(source, plan, peildatum, zone)
     draft = Manifest(
         id="",
         afnemer=mapping.naam,
         entity=entity,
         file=source.name,
-        sha256=sha256,
-        size=size,
+        sha256="",
+        size=0,
         rows=0,
         faulty_rows=0,
         columns=(),
@@ -207,7 +208,8 @@ def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, lim
     try:
         delivered, frame, lookups = read_entity(source, plan, limits, site.busy / "werk", site.dumps)
         kept = tuple(name for name in frame.collect_schema().names() if name not in (ROW, FAULT))
-        draft = replace(draft, columns=delivered.columns, kept=kept, lookups=lookups, remarks=delivered.remarks)
+        draft = replace(draft, sha256=delivered.sha256, size=delivered.size, lookups=lookups)
+        draft = replace(draft, columns=delivered.columns, kept=kept, remarks=delivered.remarks)
         draft = replace(draft, id=_identity(draft, plan))
         known = _known(site.home, draft.id)
         if known is not None and known.accepted:
@@ -219,7 +221,7 @@ def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, lim
         reasons = tuple(_reasons(draft, previous, site.band))
     except RefusedError as error:
         (out / "data.parquet").unlink(missing_ok=True)
-        draft = replace(draft, id=draft.id or _identity(draft, plan))
+        draft = _refused(source, draft, plan)
         reasons = (str(error),)
     manifest = replace(draft, reasons=reasons, status="quarantaine" if reasons else "geaccepteerd")
     return _publish(manifest, site.home, site.busy)
@@ -332,9 +334,11 @@ def _home(folder: Path, afnemer: str, entity: str) -> Path:
     return folder / afnemer / entity
 
 
-def _fingerprint(source: Path) -> tuple[str, int]:
-    """The sha256 and size, of an empty file too: it is refused with a manifest. Raises: RefusedError when absent."""
-    if not source.is_file():
-        raise RefusedError(source, "onvindbaar", "het bestand is er niet.", f"Gezocht: {source}.")
+def _refused(source: Path, draft: Manifest, plan: EntiteitMapping) -> Manifest:
+    """The manifest of a delivery that could not be read: what it was is known all the same, be it empty."""
+    if draft.id:
+        return draft
     with source.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest(), source.stat().st_size
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    draft = replace(draft, sha256=sha256, size=source.stat().st_size)
+    return replace(draft, id=_identity(draft, plan))

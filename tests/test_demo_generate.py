@@ -11,13 +11,12 @@ from stdnum.nl import bsn as stdnum_bsn
 
 from kmgb.catalogue.checks import a_nummer_test
 from kmgb.catalogue.fields import load_catalogue
-from kmgb.compare.comparison import compare
 from kmgb.compare.kinds import Kind
 from kmgb.demo.generate import Planted, generate
 from kmgb.demo.numbers import a_nummers, bsns, rsins, spare_bsns, spoiled
 from kmgb.mapping.load import load_mappings
 from kmgb.run.coverage import coverage
-from kmgb.run.outcome import collect
+from kmgb.run.outcome import compare_prepared
 from kmgb.run.plan import comparison_plan
 from kmgb.run.prepare import Prepared, prepare
 from kmgb.sources.delivered import Limits
@@ -55,8 +54,7 @@ def _found(folder: Path, scratch: Path, afnemer: str, entity: str) -> pl.DataFra
     right = _prepared(folder, scratch, afnemer, entity, theirs.sleutel)
     fields = coverage(CATALOGUE[entity], ours, theirs)
     plan = comparison_plan(CATALOGUE, CATALOGUE[entity], ours, theirs, fields, DAY)
-    outcome = collect(compare(left.side, right.side, plan), plan, left, right)
-    return outcome.findings.select("key", pl.col("field", "rule").fill_null(""), "kind")
+    return compare_prepared(left, right, plan).findings.select("key", pl.col("field", "rule").fill_null(""), "kind")
 
 
 def test_sample_dumps_are_what_the_generator_makes(planted: Planted) -> None:

@@ -34,7 +34,7 @@ def rejected_findings(rejected: pl.DataFrame, plan: Plan, *, distributie: bool) 
 
     The key of such a row is its place in the aanlevering (`rij 17`), for it has no other name.
     """
-    name = pl.format("rij {}", pl.col(ROW))
+    name = pl.format("rij {} van de distributie" if distributie else "rij {}", pl.col(ROW))
     side = {"distributie_raw": "raw"} if distributie else {"afnemer_raw": "raw"}
     values = {column: pl.col(source) for column, source in side.items()}
     return _finding(rejected, name, Kind.ONGELDIG, "hoog", rule=pl.col("__reden"), field=plan.key[0], **values)

@@ -9,7 +9,6 @@ import polars as pl
 
 from kmgb.demo import write
 from kmgb.demo.faults import ORIGIN, Faults
-from kmgb.demo.timeline import Timeline
 from kmgb.demo.world import UNDER_WAY, World
 from kmgb.demo.writing import day_month_year, in_words, shouted
 from kmgb.demo.zaaksysteem import AFNEMER
@@ -33,7 +32,6 @@ def zaaksysteem_nnp(world: World, folder: Path, day: str) -> Path:
     faults.habit(
         "handelsnaam", _ACCENTED, "cosmetisch", rule="diakrieten", note="diakriet verloren in elke handelsnaam"
     )
-    _keyless_in_source(faults, world.timelines["nnp"])
     dump = faults.dump()
     raw = faults.overwritten(_written(dump), dump[ORIGIN])
     world.findings += faults.findings
@@ -90,14 +88,6 @@ def _plant_cells(faults: Faults, world: World) -> None:
     for row in world.invalid_email:
         note = "ongeldig e-mailadres, gelijk aan de bron"
         faults.report(row, "email", "ongeldig", note)
-
-
-def _keyless_in_source(faults: Faults, nnp: Timeline) -> None:
-    """Rows of the distribution without a vestigingsnummer cannot be matched: they are named after their place there."""
-    key = nnp.columns.key
-    delivered = nnp.delivered(len(nnp.frames) - 1).with_row_index("at", offset=1)
-    for at in delivered.filter(pl.col(key).is_null())["at"].to_list():
-        faults.report_keyless(at, key, "rechtspersoon zonder vestigingsnummer in de bron")
 
 
 def _written(dump: pl.DataFrame) -> pl.DataFrame:

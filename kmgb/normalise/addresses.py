@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 import polars as pl
 
-_POSTCODE = r"(?i)\b([1-9][0-9]{3})\s*([a-z]{2})\b"
+_POSTCODE = r"(?-u:\b)([1-9][0-9]{3}) +([A-Za-z]{2})(?-u:\b)"
 
 
 def display(text: pl.Expr) -> pl.Expr:
     """A delivered address text with the postcode closed up (1234 AB -> 1234AB) and one blank after each comma."""
-    return text.str.replace_all(_POSTCODE, "$1$2").str.replace_all(r"\s*,\s*", ", ").str.strip_chars(" ,")
+    return text.str.replace_all(_POSTCODE, "$1$2").str.replace_all(r" *, *", ", ").str.strip_chars(" ,")
 
 
 def compose(parts: Mapping[str, pl.Expr]) -> pl.Expr:

@@ -11,21 +11,31 @@ from kmgb.catalogue.fields import Code, Field
 from kmgb.normalise import addresses, codes, dates, numbers
 
 
+def _unchanged(value: pl.Expr) -> pl.Expr:
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value, and where it could not be read (delivered, yet null). `unreadable` is None where that cannot happen."""
+    """How a value is read: `read` is null where the text cannot be read, `finish` makes the field's value of the rest.
 
-    value: pl.Expr
-    unreadable: pl.Expr | None = None
+    They are apart so that a value that cannot be read and one that means empty are told apart without reading twice.
+    `fallible` is False for text, which can always be read.
+    """
+
+    read: pl.Expr
+    finish: Callable[[pl.Expr], pl.Expr] = _unchanged
+    fallible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """What the mapping says about the way of writing that a conversion needs."""
+    """What the mapping says about the way of writing, and whether every text is known to be digits and nothing else."""
 
     date: str = ""
     decimal_sign: str = "."
     codes: Mapping[str, str] | None = None
+    whole_digits: bool = False
 
 
 def convert(field: Field, text: pl.Expr, convention: Convention, known: Sequence[Code]) -> Value:
@@ -33,7 +43,7 @@ def convert(field: Field, text: pl.Expr, convention: Convention, known: Sequence
     agreed = convention.codes or {}
     match field.datatype:
         case "boolean":
-            return _readable(codes.to_boolean(text, agreed), text)
+            return Value(codes.to_boolean(text, agreed))
         case "date" | "partial_date":
             return _date(field, text, convention)
         case "integer":
@@ -41,9 +51,9 @@ def convert(field: Field, text: pl.Expr, convention: Convention, known: Sequence
         case "decimal":
             return _decimal(field, text, convention)
         case "code":
-            return _stepped(field, codes.to_code(text, agreed, known))
+            return _stepped(field, codes.to_code(text, agreed, known), whole=False)
         case _:
-            return _stepped(field, _looked_up(text, agreed))
+            return _stepped(field, _looked_up(text, agreed), whole=convention.whole_digits and not agreed)
 
 
 def _looked_up(text: pl.Expr, agreed: Mapping[str, str]) -> pl.Expr:
@@ -52,34 +62,41 @@ def _looked_up(text: pl.Expr, agreed: Mapping[str, str]) -> pl.Expr:
 
 def _date(field: Field, text: pl.Expr, convention: Convention) -> Value:
     value = dates.parse_date(text, convention.date)
-    if field.datatype == "partial_date":
-        return _readable(value, text)
     # The BAG knows no unknown dates: 0 and 00000000 are what systems write for an open end.
-    return Value(pl.when(value > 0).then(value), _failed(value, text))
+    return Value(value) if field.datatype == "partial_date" else Value(value, _without_zero)
 
 
 def _integer(field: Field, text: pl.Expr) -> Value:
     options = _options(field, "integer")
     number = numbers.integer(text, unit="eenheid" in options)
-    value = pl.when(number != 0).then(number) if "0_is_leeg" in options else number
-    return Value(value, _failed(number, text))
+    return Value(number, _without_zero) if "0_is_leeg" in options else Value(number)
 
 
 def _decimal(field: Field, text: pl.Expr, convention: Convention) -> Value:
     number = numbers.decimal(text, convention.decimal_sign or ".")
-    value = pl.when(number != 0).then(number) if "0_is_leeg" in _options(field, "decimal") else number
-    return Value(value, _failed(number, text))
+    return Value(number, _without_zero) if "0_is_leeg" in _options(field, "decimal") else Value(number)
 
 
-def _stepped(field: Field, text: pl.Expr) -> Value:
-    value, unreadable = text, None
-    for step in field.steps:
-        before = value
+def _without_zero(number: pl.Expr) -> pl.Expr:
+    return pl.when(number != 0).then(number)
+
+
+def _stepped(field: Field, text: pl.Expr, *, whole: bool) -> Value:
+    """Follow the steps of the field. Reading can fail up to the step `digits`; what comes after it finishes."""
+    names = [step.partition(":")[0] for step in field.steps]
+    if "digits" not in names:
+        return Value(_followed(text, field.steps), fallible=False)
+    last = names.index("digits") + 1
+    # Text that is all digits already has nothing in front of them to take away.
+    read = text if whole else _followed(text, field.steps[:last])
+    return Value(read, lambda value: _followed(value, field.steps[last:]))
+
+
+def _followed(text: pl.Expr, steps: Sequence[str]) -> pl.Expr:
+    for step in steps:
         name, _, argument = step.partition(":")
-        value = _STEPS[name](value, argument)
-        if name == "digits":
-            unreadable = _failed(value, before)
-    return Value(value, unreadable)
+        text = _STEPS[name](text, argument)
+    return text
 
 
 def _emptied(text: pl.Expr, empty: str) -> pl.Expr:
@@ -119,11 +136,3 @@ _STEPS: Mapping[str, Callable[[pl.Expr, str], pl.Expr]] = {
 def _options(field: Field, name: str) -> tuple[str, ...]:
     step = next((step for step in field.steps if step.partition(":")[0] == name), "")
     return tuple(step.partition(":")[2].split(","))
-
-
-def _readable(value: pl.Expr, text: pl.Expr) -> Value:
-    return Value(value, _failed(value, text))
-
-
-def _failed(value: pl.Expr, text: pl.Expr) -> pl.Expr:
-    return text.is_not_null() & value.is_null()

@@ -47,22 +47,24 @@ def known_precision(value: pl.Expr) -> pl.Expr:
 
 
 def _general(text: pl.Expr) -> pl.Expr:
-    groups = text.str.extract_groups(_ANY)
-
     def part(*numbers: int) -> pl.Expr:
-        return pl.coalesce(*(groups.struct.field(str(n)) for n in numbers)).str.to_integer(dtype=pl.Int32, strict=False)
+        return pl.coalesce(*(pl.field(str(n)) for n in numbers)).str.to_integer(dtype=pl.Int32, strict=False)
 
     year, month, day = part(1, 6, 7, 9), part(2, 5, 8).fill_null(0), part(3, 4).fill_null(0)
-    return pl.when(year.is_not_null()).then(_assemble(year, month, day)).when(text == "0").then(0)
+    read = pl.when(year.is_not_null()).then(_assemble(year, month, day))
+    # with_fields looks up the groups once; asked for one by one, each would run the pattern again.
+    groups = text.str.extract_groups(_ANY).struct.with_fields(read.alias("datum"))
+    return pl.when(text == "0").then(0).otherwise(groups.struct.field("datum"))
 
 
 def _by_pattern(text: pl.Expr, convention: str) -> pl.Expr:
-    groups = text.str.extract_groups(_PATTERNS[convention])
-    year, month, day = (groups.struct.field(name).str.to_integer(dtype=pl.Int32, strict=False) for name in "jmd")
+    year, month, day = (pl.field(name).str.to_integer(dtype=pl.Int32, strict=False) for name in "jmd")
     if convention.endswith("-jj"):
         # Two digits: registers hold no date far in the future, so 27..99 belong to the last century.
         year = pl.when(year > 26).then(year + 1900).otherwise(year + 2000)
-    return pl.when(year.is_not_null()).then(_assemble(year, month, day))
+    read = pl.when(year.is_not_null()).then(_assemble(year, month, day))
+    groups = text.str.extract_groups(_PATTERNS[convention]).struct.with_fields(read.alias("datum"))
+    return groups.struct.field("datum")
 
 
 def _excel(text: pl.Expr) -> pl.Expr:

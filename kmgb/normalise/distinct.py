@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import polars as pl
 
 from kmgb.normalise.text import clean
 
-_SAMPLE = 20_000
-_WORTHWHILE = 0.4  # above this share of distinct values in the sample, encoding the column costs more than it saves
+_WORTHWHILE = 0.5  # above this share of distinct values, encoding the column costs more than it saves
 
 
-def read_text(series: pl.Series, decoders: Sequence[str], build: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
+class Build(Protocol):
+    """Makes the value of a clean text. `whole_digits`: every text is digits and nothing else, or null."""
+
+    def __call__(self, text: pl.Expr, /, *, whole_digits: bool) -> pl.Expr: ...
+
+
+def read_text(series: pl.Series, decoders: Sequence[str], build: Build) -> pl.Series:
     """`build(cleaned text)`, evaluated per distinct text when there are few of them. `build` must be elementwise.
 
     Eager on purpose: as a Python function inside a lazy query the same work took five times as long, every thread
@@ -27,9 +33,11 @@ def read_text(series: pl.Series, decoders: Sequence[str], build: Callable[[pl.Ex
 
 
 def _few_distinct(series: pl.Series) -> bool:
-    sample = series.head(_SAMPLE)
-    return series.len() > 0 and sample.n_unique() <= max(1, int(sample.len() * _WORTHWHILE))
+    distinct: int = series.to_frame().select(pl.all().approx_n_unique()).item()
+    return distinct <= max(1, int(series.len() * _WORTHWHILE))
 
 
-def _evaluate(series: pl.Series, build: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
-    return series.alias("value").to_frame().select(build(pl.col("value")).alias(series.name)).to_series()
+def _evaluate(series: pl.Series, build: Build) -> pl.Series:
+    digits = series.str.contains(r"^[0-9]+$").all()
+    built = build(pl.col("value"), whole_digits=digits).alias(series.name)
+    return series.alias("value").to_frame().select(built).to_series()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 import polars as pl
 
@@ -35,40 +37,62 @@ def normalise(frame: pl.DataFrame, mapping: EntiteitMapping, entity: Entity, cat
         `hulp.<naam>`. Composite fields whose parts are compared come out as their parts, `gebruiksdoelen` as five.
     Nulls: empty on this side, by its own agreements.
     """
-    columns: list[pl.Series] = [frame[ROW], frame[FAULT]]
-    for name, veld in mapping.velden.items():
+
+    def entry(named: tuple[str, Veld]) -> list[pl.Series]:
+        name, veld = named
         source = _Source(frame, veld, mapping)
         convention = Convention(veld.datum or mapping.aanlevering.datum, source.decimal_sign, veld.codes)
+        columns: list[pl.Series] = []
         for field, text in _texts(name, source, entity):
             columns += _converted(field, text, convention, catalogue.codes(field))
             columns.append(source.raw.alias(field.name + RAW))
-    for name, veld in mapping.hulp.items():
-        source = _Source(frame, veld, mapping)
-        columns.append(source.read(source.raw, _unchanged).alias(HELPER + name))
-    return pl.DataFrame(columns)
+        return columns
+
+    def helper(named: tuple[str, Veld]) -> pl.Series:
+        source = _Source(frame, named[1], mapping)
+        return source.read(source.raw, _unchanged).alias(HELPER + named[0])
+
+    # Most steps on one column keep one core busy: the columns go side by side.
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        fields = list(pool.map(entry, mapping.velden.items()))
+        helpers = list(pool.map(helper, mapping.hulp.items()))
+    return pl.DataFrame([frame[ROW], frame[FAULT], *chain.from_iterable(fields), *helpers])
 
 
 def _converted(field: Field, text: _Text, convention: Convention, known: Sequence[Code]) -> list[pl.Series]:
-    fallible = convert(field, pl.lit(None, dtype=pl.String), convention, known).unreadable is not None
+    fallible = convert(field, pl.lit(None, dtype=pl.String), convention, known).fallible
 
-    def build(delivered: pl.Expr) -> pl.Expr:
-        value = convert(field, text.refine(delivered), convention, known)
-        parts = [value.value.cast(field.dtype).alias(field.name)]
-        if value.unreadable is not None:
-            parts.append(value.unreadable.fill_null(value=False).alias(field.name + UNREADABLE))
-        return pl.struct(parts)
+    def build(delivered: pl.Expr, /, *, whole_digits: bool) -> pl.Expr:
+        refined = text.refine(delivered)
+        value = convert(field, refined, replace(convention, whole_digits=whole_digits and text.plain), known)
+        if not fallible:
+            return value.read.cast(field.dtype)
+        parts = pl.struct(refined.is_not_null().alias("delivered"), value.read.alias("read"))
+        return parts.struct.with_fields(
+            value.finish(pl.field("read")).cast(field.dtype).alias("value"),
+            (pl.field("delivered") & pl.field("read").is_null()).alias("unreadable"),
+        )
 
-    read = read_text(text.series, text.decoders, build).struct
-    return [read.field(field.name), *([read.field(field.name + UNREADABLE)] if fallible else [])]
+    read = read_text(text.series, text.decoders, build)
+    if not fallible:
+        return [read.alias(field.name)]
+    return [
+        read.struct.field("value").alias(field.name),
+        read.struct.field("unreadable").alias(field.name + UNREADABLE),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """The text a field is read from: a delivered column (or several put together) and what is still to be done."""
+    """The text a field is read from: a delivered column (or several put together) and what is still to be done.
+
+    `plain`: refining takes nothing from a text that is all digits but what means empty.
+    """
 
     series: pl.Series
     refine: Callable[[pl.Expr], pl.Expr]
     decoders: Sequence[str] = ()
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +128,12 @@ class _Source:
 
     def read(self, series: pl.Series, refine: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
         """A column as clean text, refined."""
-        return read_text(series, self.decoders, lambda text: refine(self.filled(text)))
+        return read_text(series, self.decoders, lambda text, whole_digits: refine(self.filled(text)))
 
     def text(self, refine: Callable[[pl.Expr], pl.Expr], series: pl.Series | None = None) -> _Text:
         """What a field is read from, when that is this source or one of its columns."""
         chosen = self.raw if series is None else series
-        return _Text(chosen, lambda text: refine(self.filled(text)), self.decoders)
+        return _Text(chosen, lambda text: refine(self.filled(text)), self.decoders, plain=refine is _unchanged)
 
     def combined(self, combine: Callable[[Mapping[str, pl.Expr]], pl.Expr], columns: Mapping[str, str]) -> _Text:
         """What a field is read from, when several columns must be clean before they can be put together."""

@@ -100,7 +100,8 @@ class RunReport:
     """One run of one controle. `rows` is what became of every row (keys of Comparison.rows), `kinds` counts per kind.
 
     `status` is gereed or quarantaine; in quarantaine there are no rows, fields or clusters, and every finding stays as
-    it was. `findings` are the first of `total`, worst first; the rest is in the files beside the report.
+    it was. `findings` are the first of `total`, worst first; the rest is in the files beside the report. `objecten`
+    counts the keys with a finding that is more than cosmetisch; None when nobody counted them.
     """
 
     run_id: int
@@ -129,6 +130,7 @@ class RunReport:
     total: int
     files: tuple[str, ...]
     report_file: str
+    objecten: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def _report(history: History, entity: Entity, stored: StoredRun) -> RunReport:
         total=findings.height,
         files=() if quarantined else (csv_name(stored), parquet_name(stored)),
         report_file=report_name(stored),
+        objecten=findings.filter(pl.col("kind") != "cosmetisch")["key"].n_unique(),
     )
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from kmgb.catalogue.checks import SENTENCES, sentence
 from kmgb.catalogue.fields import load_catalogue
-from kmgb.compare.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,60 +23,60 @@ class KindWords:
 
 
 _KINDS: Mapping[str, KindWords] = {
-    Kind.ONTBREEKT: KindWords(
+    "ontbreekt": KindWords(
         "ontbreekt",
         "Staat in de bron en hoort in de applicatie, maar staat daar niet.",
         "Laat de gegevens herzenden en ga na of het bericht verzonden en ontvangen is.",
     ),
-    Kind.OVERTOLLIG: KindWords(
+    "overtollig": KindWords(
         "overtollig",
         "Staat in de applicatie, maar niet in de bron.",
         "Ga na of het bericht van beëindiging is gemist of de rij met de hand is ingevoerd; voer haar zo nodig af.",
     ),
-    Kind.SLEUTELVERSCHIL: KindWords(
+    "sleutelverschil": KindWords(
         "sleutelverschil",
         "Hetzelfde object, maar de applicatie gebruikt een andere sleutel dan de bron.",
         "Herstel de sleutel in de applicatie; tot dan komen berichten over dit object niet aan.",
     ),
-    Kind.DUBBEL: KindWords(
+    "dubbel": KindWords(
         "dubbel",
         "De sleutel komt meer dan eens voor; deze rijen zijn niet veld voor veld vergeleken.",
         "Voeg de dubbele rijen samen in de applicatie, of meld het als de bron ze dubbel heeft.",
     ),
-    Kind.BUITEN_POPULATIE: KindWords(
+    "buiten_populatie": KindWords(
         "buiten populatie",
         "Staat in beide, maar de applicatie zou dit object niet horen te hebben.",
         "Ga na of de applicatie deze gegevens nog mag hebben; verwijder ze zo nodig.",
     ),
-    Kind.AFWIJKEND: KindWords(
+    "afwijkend": KindWords(
         "afwijkend",
         "Beide kanten zijn gevuld, maar de waarden zijn niet gelijk.",
         "Laat herzenden of herstel de waarde in de applicatie; is de bron fout, meld dan terug.",
     ),
-    Kind.LEEG_IN_APPLICATIE: KindWords(
+    "leeg_in_applicatie": KindWords(
         "leeg in applicatie",
         "Gevuld in de bron, leeg in de applicatie.",
         "Laat de gegevens herzenden.",
     ),
-    Kind.LEEG_IN_BRON: KindWords(
+    "leeg_in_bron": KindWords(
         "leeg in bron",
         "Leeg in de bron, gevuld in de applicatie.",
         "Ga na waar de waarde vandaan komt: verwijder haar, of meld terug als zij juist is.",
     ),
-    Kind.ONGELDIG: KindWords(
+    "ongeldig": KindWords(
         "ongeldig",
         "Onleesbaar, of voldoet niet aan een controle zoals de elfproef.",
         "Herstel de waarde waar zij is ingevoerd; staat zij zo ook in de bron, meld dan terug.",
     ),
-    Kind.COSMETISCH: KindWords(
+    "cosmetisch": KindWords(
         "cosmetisch verschil",
         "Alleen de schrijfwijze verschilt, zoals hoofdletters, accenten of spaties; de betekenis is gelijk.",
         "Geen haast: leg de schrijfwijze vast in de veldtoewijzing als zij zo is afgesproken.",
     ),
 }
 
-# Worst for the reader first, as in the priority list of the stewards; cosmetic last.
-KIND_ORDER: tuple[str, ...] = tuple(kind.value for kind in _KINDS)
+# Whole rows first, then cells; cosmetic last.
+KIND_ORDER: tuple[str, ...] = tuple(_KINDS)
 
 _RULES: Mapping[str, str] = {
     "onleesbaar": "niet te lezen, dus niet te beoordelen",
@@ -138,7 +137,7 @@ ROW_WAYS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-_SIDES: Mapping[str, str] = {"distributie": "Bron (distributie)", "afnemer": "Applicatie"}
+_SIDES: Mapping[str, str] = {"distributie": "Bron (distributie)", "applicatie": "Applicatie"}
 
 # Why a field was not compared, in the order in which somebody has to act.
 NOT_COMPARED: Mapping[str, str] = {
@@ -155,6 +154,14 @@ _ORIGINS: Mapping[str, str] = {
     "veldtoewijzing": "volgens de veldtoewijzing",
     "bestandsnaam": "uit de bestandsnaam",
     "bestandsdatum": "datum van het bestand: het bestand zelf noemt geen peildatum",
+}
+
+_VERSIONS: Mapping[str, str] = {
+    "kmgb": "kmgb",
+    "catalogus": "catalogus van velden",
+    "regels": "vergelijkregels",
+    "veldtoewijzing": "veldtoewijzing van de applicatie",
+    "veldtoewijzing_distributie": "veldtoewijzing van de distributie",
 }
 
 _UNITS: Mapping[str, tuple[str, str]] = {
@@ -188,6 +195,11 @@ def origin_words(origin: str) -> str:
     return _ORIGINS.get(origin, _readable(origin))
 
 
+def version_words(name: str) -> str:
+    """What a version is of."""
+    return _VERSIONS.get(name, _readable(name))
+
+
 def coverage_words(coverage: str) -> str:
     """Whether and why a field is compared or not."""
     return NOT_COMPARED.get(coverage) or _COMPARED.get(coverage) or _readable(coverage)
@@ -208,9 +220,9 @@ def rule_words(rule: str, kind: str, entity: str) -> str:
     """The sentence of a rule: tolerant rules, failed checks, reasons of rejection, keys that found a partner."""
     if not rule:
         return ""
-    if kind == Kind.SLEUTELVERSCHIL:
+    if kind == "sleutelverschil":
         return "gevonden via " + " en ".join(field_words(name, entity) for name in rule.split("+"))
-    if kind == Kind.DUBBEL:
+    if kind == "dubbel":
         return _double_words(rule, entity)
     check = rule.removeprefix("ongeldig:")
     if check.partition(":")[0] in SENTENCES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,14 @@ def compare_files(
     key, history = comparison_key(entity, theirs), theirs.historie == "historie"
     with tempfile.TemporaryDirectory(prefix="kmgb-") as scratch:
 
-        def ready(path: Path, side: EntiteitMapping) -> Prepared:
+        def ready(source: tuple[Path, EntiteitMapping]) -> Prepared:
+            path, side = source
             folder = Path(tempfile.mkdtemp(dir=scratch))
             _, frame, _ = read_entity(path, side, municipality.limits, folder, municipality.settings.dumps)
             return prepare(frame, side, entity, catalogue, key=key, history=history, day=day)
 
-        left, right = ready(distributie, ours), ready(afnemer, theirs)
+        with ThreadPoolExecutor(2) as pool:
+            left, right = pool.map(ready, [(distributie, ours), (afnemer, theirs)])
     plan = comparison_plan(catalogue, entity, ours, theirs, coverage(entity, ours, theirs), day)
     comparison = compare_prepared(left, right, plan)
     _write(comparison, whole.naam, entity_name, day, out)

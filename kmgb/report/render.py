@@ -1,0 +1,198 @@
+"""The frozen data of a report -> one HTML page that needs nothing else.
+
+The templates stand in a folder that a municipality may change: `run.html` gets `report` (RunReport), `overzicht.html`
+gets `overview` (Overview), and nothing more. Beside that they may use:
+
+filters   `getal` 1.234; `moment` maandag 16 november 2026, 06:12; `dag` the same without time; `kort` 16-11-2026 06:12;
+          `waarde` a value cut to what a table can hold; `lopend` blanks and line ends to single blanks
+functions `procent(part, whole)`, `verschil(ours, theirs)` (both values with what differs marked), the words of
+          words.py (`soort`, `ernst`, `regel`, `dekking`, `kant`, `herkomst`, `veldnaam`, `eenheid`) and the figures of
+          figures.py (`zin`, `korte_zin`, `stand`, `standen`, ...): see `_FUNCTIONS`
+
+Everything that is printed is escaped, and characters that cannot be seen are shown as a sign, whatever they come from.
+A name that does not exist is an error, never an empty spot. Templates run sandboxed: they are text, not Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import partial
+from os.path import commonprefix
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any
+from unicodedata import combining
+from zoneinfo import ZoneInfo
+
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup, escape
+
+from kmgb.errors import ReportError
+from kmgb.report import figures, words
+from kmgb.report.data import Overview, RunReport
+
+LONGEST_VALUE = 160
+_DAYS = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
+_MONTHS = (
+    "januari", "februari", "maart", "april", "mei", "juni",
+    "juli", "augustus", "september", "oktober", "november", "december",
+)  # fmt: skip
+
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "procent": figures.percent,
+    "soort": words.kind_words,
+    "ernst": words.severity_words,
+    "regel": words.rule_words,
+    "dekking": words.coverage_words,
+    "kant": words.side_words,
+    "herkomst": words.origin_words,
+    "veldnaam": words.field_words,
+    "eenheid": words.unit_words,
+    "versienaam": words.version_words,
+    "zin": figures.sentence,
+    "korte_zin": figures.finding_sentence,
+    "stand": figures.standing,
+    "afwijkingen": figures.discrepancies,
+    "cosmetische": figures.cosmetic,
+    "kritieke": figures.critical,
+    "beoordeeld": figures.judged,
+    "gelijke_waarden": figures.equal_values,
+    "per_soort": figures.findings_per_kind,
+    "per_ernst": figures.findings_per_severity,
+    "balansen": figures.balances,
+    "veldgroepen": figures.field_groups,
+    "balk": figures.bar,
+    "niet_vergeleken": figures.not_compared,
+    "wel_vergeleken": figures.compared,
+    "verlopen": figures.overdue,
+    "dringendste_eerst": figures.most_urgent_first,
+    "getoond": figures.shown,
+    "groepen": figures.clusters,
+}
+
+
+class Renderer:
+    """Reports as HTML, from the templates in a folder, with times in the municipality's zone."""
+
+    def __init__(self, templates: Path, zone: str) -> None:
+        self._templates = templates
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader(templates),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            finalize=_seen,
+        )
+        here = ZoneInfo(zone)
+        self._environment.filters |= {
+            "getal": figures.number,
+            "moment": partial(moment, zone=here),
+            "kort": partial(short_moment, zone=here),
+            "dag": day,
+            "waarde": value,
+            "lopend": lambda text: " ".join(text.split()),
+        }
+        self._environment.globals = {**_FUNCTIONS, "verschil": difference, "standen": figures.STANDINGS}
+
+    def run(self, report: RunReport) -> str:
+        """The page of one run. Raises: ReportError when the template is absent or uses what does not exist."""
+        return self._render("run.html", report=report)
+
+    def overview(self, overview: Overview) -> str:
+        """The page with the newest run of every controle. Raises: ReportError, as `run`."""
+        return self._render("overzicht.html", overview=overview)
+
+    def _render(self, name: str, **context: RunReport | Overview) -> str:
+        try:
+            return self._environment.get_template(name).render(context)
+        except TemplateError as error:
+            place = _place(error, self._templates) or str(self._templates / name)
+            what = f"{place}: het sjabloon is niet te gebruiken ({error.message})."
+            raise ReportError(f"{what} Herstel het, of zet het meegeleverde sjabloon terug.") from error
+
+
+def moment(when: datetime, zone: ZoneInfo) -> str:
+    """A moment in Dutch words; midnight is a day. An hour that the clock shows twice says which of the two it is."""
+    local = when.astimezone(zone)
+    text = f"{_DAYS[local.weekday()]} {day(local)}"
+    if (local.hour, local.minute) == (0, 0):
+        return text
+    return f"{text}, {local:%H:%M}{_which_of_two(local)}"
+
+
+def short_moment(when: datetime, zone: ZoneInfo) -> str:
+    """A moment in figures; midnight is a day."""
+    local = when.astimezone(zone)
+    clock = "" if (local.hour, local.minute) == (0, 0) else f" {local:%H:%M}{_which_of_two(local)}"
+    return f"{local:%d-%m-%Y}{clock}"
+
+
+def day(when: date) -> str:
+    """16 november 2026."""
+    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
+
+
+def value(text: str) -> str:
+    """A value as far as a table can hold it; the whole of it stands in the files beside the report."""
+    if len(text) <= LONGEST_VALUE:
+        return text
+    return f"{text[:LONGEST_VALUE]}… ({figures.number(len(text))} tekens)"
+
+
+def difference(ours: str, theirs: str) -> tuple[Markup, Markup]:
+    """Both values, cut and safe, with the part that differs marked; nothing is marked when all or nothing does."""
+    before = _shared_start(ours, theirs)
+    room = min(len(ours), len(theirs)) - before
+    after = min(len(commonprefix([ours[::-1], theirs[::-1]])), room)
+    if max(len(ours), len(theirs)) > LONGEST_VALUE or not (before or after) or ours == theirs:
+        return escape(_seen(value(ours))), escape(_seen(value(theirs)))
+    return _marked(ours, before, after), _marked(theirs, before, after)
+
+
+def visible(text: str) -> str:
+    """The text with every character that cannot be seen, or that turns the text around it, shown as a sign."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _sign(character) for character in text)
+
+
+def _seen(printed: Any) -> Any:
+    return visible(printed) if isinstance(printed, str) and not isinstance(printed, Markup) else printed
+
+
+def _sign(character: str) -> str:
+    code = ord(character)
+    return chr(0x2400 + code) if code < 0x20 else f"[U+{code:04X}]"
+
+
+def _shared_start(ours: str, theirs: str) -> int:
+    """How many characters both begin with; an accent is not cut from its letter."""
+    length = len(commonprefix([ours, theirs]))
+    while length and any(length < len(text) and combining(text[length]) for text in (ours, theirs)):
+        length -= 1
+    return length
+
+
+def _marked(text: str, before: int, after: int) -> Markup:
+    end = len(text) - after
+    parts = (visible(part) for part in (text[:before], text[before:end], text[end:]))
+    start, middle, rest = parts
+    return Markup("{}<mark>{}</mark>{}").format(start, middle, rest) if middle else escape(start + rest)
+
+
+def _which_of_two(local: datetime) -> str:
+    if local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset():
+        return ""
+    return " (zomertijd)" if local.dst() else " (wintertijd)"
+
+
+def _place(error: TemplateError, templates: Path) -> str:
+    """Template and line of an error: Jinja rewrites tracebacks so that they point into templates."""
+    lines = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).parent == templates]
+    if lines:
+        return f"{lines[-1].filename}, regel {lines[-1].lineno}"
+    name, line = getattr(error, "filename", None), getattr(error, "lineno", None)
+    return f"{name}, regel {line}" if name and line else ""
