@@ -88,7 +88,8 @@ def compare(distributie: Side, afnemer: Side, plan: Plan) -> Comparison:
             rejected_findings(_with_raw_key(distributie.rejected.filter(expected), plan), plan, distributie=True),
             rejected_findings(_with_raw_key(refused, plan), plan, distributie=False),
         ]
-    ).sort("key", "field", "kind", "rule", nulls_last=True)
+    ).with_columns(pl.lit(plan.key_field).alias("key_field"))
+    findings = findings.sort("key", "field", "kind", "rule", nulls_last=True)
     return Comparison(
         findings=findings,
         fields=_per_field(findings, cell_counts(matched.pairs, plan.compared), plan),
@@ -102,7 +103,7 @@ def _cell_findings(matched: Matched, distributie: Side, afnemer: Side, plan: Pla
     failing = failing.select(pl.col(ROW).alias(ROW + OTHER), "field", pl.format("ongeldig:{}", "check").alias("check"))
     marked = found.join(failing, on=[ROW + OTHER, "field"], how="left")
     named = pl.when(pl.col("kind") == Kind.AFWIJKEND).then(pl.coalesce("rule", "check")).otherwise("rule")
-    return _shaped(marked.with_columns(named.alias("rule")), plan)
+    return _shaped(marked.with_columns(named.alias("rule")))
 
 
 def _invalid_but_equal(
@@ -116,7 +117,7 @@ def _invalid_but_equal(
     parts = [_failing_cells(rows, failing, cell) for cell in checked]
     if not parts:
         return pl.DataFrame(schema=FINDING_COLUMNS)
-    return _shaped(pl.concat(parts), plan).join(cells, on=["key", "field"], how="anti")
+    return _shaped(pl.concat(parts)).join(cells, on=["key", "field"], how="anti")
 
 
 def _failing_cells(rows: pl.DataFrame, failing: pl.DataFrame, cell: CellPlan) -> pl.DataFrame:
@@ -161,9 +162,10 @@ def _with_raw_key(rejected: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     return rejected.select(ROW, REASON, raw.alias("raw"))
 
 
-def _shaped(findings: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    key_field = pl.lit(plan.key_field).alias("key_field")
-    return findings.with_columns(pl.col(KEY).alias("key"), key_field).select(*FINDING_COLUMNS)
+def _shaped(findings: pl.DataFrame) -> pl.DataFrame:
+    """Cells as findings; `key_field` is filled for all findings together."""
+    nothing = pl.lit(None, dtype=pl.String).alias("key_field")
+    return findings.with_columns(pl.col(KEY).alias("key"), nothing).select(*FINDING_COLUMNS)
 
 
 def _row_counts(

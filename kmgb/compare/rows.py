@@ -26,7 +26,7 @@ def row_findings(matched: Matched, plan: Plan) -> pl.DataFrame:
     ]
     if plan.whole:
         parts.append(_row(missing, Kind.ONTBREEKT, rule=pl.col("rule"), ours=pl.col(KEY)))
-    return pl.concat(parts).with_columns(pl.lit(plan.key_field).alias("key_field"))
+    return pl.concat(parts)
 
 
 def rejected_findings(rejected: pl.DataFrame, plan: Plan, *, distributie: bool) -> pl.DataFrame:

@@ -112,6 +112,8 @@ def _model_problems(error: ValidationError, document: dict[str, Any]) -> Iterato
             yield Problem(where, "is geen bekende sleutel.", hint)
         elif fault["type"] == "missing":
             yield Problem(where, "ontbreekt en is verplicht.")
+        elif fault["type"] == "literal_error":
+            yield Problem(where, f"moet een van deze zijn: {str(fault['ctx']['expected']).replace(' or ', ' of ')}.")
         else:
             message = fault["msg"].removeprefix("Value error, ")
             yield Problem(where, f"{message}.")
@@ -162,8 +164,18 @@ def _field_problems(where: str, mapping: EntiteitMapping, entity: Entity) -> Ite
             yield Problem(
                 f"{where}.{name}", f"is geen veld van {entity.name}.", nearest(name, [*entity.names, *combined])
             )
-        elif isinstance(veld.kolommen, dict):
+            continue
+        yield from _rule_problems(f"{where}.{name}", veld, entity)
+        if isinstance(veld.kolommen, dict):
             yield from _part_problems(f"{where}.{name}", veld, name, entity)
+
+
+def _rule_problems(where: str, veld: Veld, entity: Entity) -> Iterator[Problem]:
+    known = sorted({rule for field in entity.fields for rule in field.tolerant})
+    for label, rules in (("regels_aan", veld.regels_aan), ("regels_uit", veld.regels_uit)):
+        for rule in rules:
+            if rule not in known:
+                yield Problem(f"{where}.{label}", f"{rule!r} is geen regel van {entity.name}.", nearest(rule, known))
 
 
 def _part_problems(where: str, veld: Veld, name: str, entity: Entity) -> Iterator[Problem]:

@@ -11,6 +11,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Formaat = Literal["csv", "vast", "jsonl", "json", "xlsx", "xml", "parquet", "lo3"]
+Datumnotatie = Literal[
+    "", "jjjjmmdd", "jjjj-mm-dd", "dd-mm-jjjj", "mm-dd-jjjj", "mm-dd-jj", "dd-mm-jj", "ddmmjjjj", "excel"
+]
 Decodering = Literal["teletex", "centric", "html", "mojibake"]
 
 
@@ -54,7 +57,7 @@ class Aanlevering(_Model):
     kop: bool = True
     overslaan: int = Field(default=0, ge=0)
     decimaalteken: Literal[".", ","] = "."
-    datum: str = ""
+    datum: Datumnotatie = ""
     leeg: Names = ()
     decodering: Annotated[tuple[Decodering, ...], BeforeValidator(_as_tuple)] = ()
     blad: str = ""
@@ -73,8 +76,8 @@ class Veld(_Model):
     kolom: str = ""
     kolommen: tuple[str, ...] | dict[str, str] = ()
     vaste_waarde: str | None = None
-    afleiden: str = ""
-    datum: str = ""
+    afleiden: Literal["", "voorletters", "burgerlijke_staat", "voorvoegsel_uit_naam", "naam_zonder_voorvoegsel"] = ""
+    datum: Datumnotatie = ""
     codes: dict[str, str] = Field(default_factory=dict)
     leeg: Names = ()
     leeg_bij: Names = ()

@@ -22,7 +22,6 @@ _PATTERNS = {
     "dd-mm-jj": r"^(?P<d>[0-9]{1,2})[-/.](?P<m>[0-9]{1,2})[-/.](?P<j>[0-9]{2})(?:[T ][0-9:.,]*)?$",
     "ddmmjjjj": r"^(?P<d>[0-9]{1,2})(?P<m>[0-9]{2})(?P<j>[0-9]{4})$",
 }
-FORMATS = ("", "jjjjmmdd", "jjjj-mm-dd", "dd-mm-jjjj", "excel", *_PATTERNS)
 _EXCEL_EPOCH = -25569  # days from 1899-12-30 (Excel's day 0, its 1900 leap-year bug included) to 1970-01-01
 
 

@@ -258,6 +258,25 @@ def overdue(report: RunReport) -> tuple[CoverageLine, ...]:
     return tuple(line for line in report.coverage if line.overdue)
 
 
+def overview_sentence(overview: Overview) -> str:
+    """How all controles stand together, in one plain sentence."""
+    if not overview.runs:
+        return "Er is nog geen controle uitgevoerd."
+    stands = [standing(run) for run in overview.runs]
+    said = {
+        "quarantaine": "in quarantaine",
+        "kritiek": "met kritieke bevindingen",
+        "afwijkend": "met afwijkingen",
+        "niets": "zonder iets om te vergelijken",
+        "in_orde": "in orde",
+    }
+    parts = [f"{stands.count(name)} {text}" for name, text in said.items() if name in stands]
+    if overview.without_controle:
+        count = len(overview.without_controle)
+        parts.append(_plural(count, "applicatie zonder controle", "applicaties zonder controle"))
+    return f"{_plural(len(stands), 'controle', 'controles')}: {', '.join(parts)}."
+
+
 def most_urgent_first(overview: Overview) -> tuple[RunReport, ...]:
     """The runs of an overview, worst first and then by name."""
     order = list(STANDINGS)
@@ -275,7 +294,6 @@ def clusters(report: RunReport, *, cosmetisch: bool) -> tuple[ClusterLine, ...]:
 def shown(findings: Iterable[FindingLine], *, cosmetisch: bool) -> tuple[FindingLine, ...]:
     """The listed findings that are cosmetic, or that are not."""
     return tuple(finding for finding in findings if (finding.kind == COSMETIC) == cosmetisch)
-
 
 
 def _urgency(line: CoverageLine) -> tuple[bool, str]:

@@ -4,7 +4,8 @@ The templates stand in a folder that a municipality may change: `run.html` gets 
 gets `overview` (Overview), and nothing more. Beside that they may use:
 
 filters   `getal` 1.234; `moment` maandag 16 november 2026, 06:12; `dag` the same without time; `kort` 16-11-2026 06:12;
-          `waarde` a value cut to what a table can hold; `lopend` blanks and line ends to single blanks
+          `waarde` a value cut to what a table can hold; `lopend` blanks and line ends to single blanks; `hoofdletter` the
+          first letter a capital
 functions `procent(part, whole)`, `verschil(ours, theirs)` (both values with what differs marked), the words of
           words.py (`soort`, `ernst`, `regel`, `dekking`, `kant`, `herkomst`, `veldnaam`, `eenheid`) and the figures of
           figures.py (`zin`, `korte_zin`, `stand`, `standen`, ...): see `_FUNCTIONS`
@@ -70,6 +71,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "dringendste_eerst": figures.most_urgent_first,
     "getoond": figures.shown,
     "groepen": figures.clusters,
+    "overzicht_zin": figures.overview_sentence,
 }
 
 
@@ -94,6 +96,7 @@ class Renderer:
             "dag": day,
             "waarde": value,
             "lopend": lambda text: " ".join(text.split()),
+            "hoofdletter": lambda text: text[:1].upper() + text[1:],
         }
         self._environment.globals = {**_FUNCTIONS, "verschil": difference, "standen": figures.STANDINGS}
 
