@@ -158,23 +158,25 @@ def standing(report: RunReport) -> str:
 
 def sentence(report: RunReport) -> str:
     """How a controle stands, in one plain sentence."""
-    return f"{report.titel}, {report.entity_label}: {finding_sentence(report)}"
+    said = f"{report.titel}, {report.entity_label}: {finding_sentence(report)}"
+    if report.status == QUARANTINE or not judged(report):
+        return said
+    changed = f"{number(report.nieuw)} nieuw, {number(report.opgelost)} opgelost"
+    return f"{said.removesuffix('.')}; {changed}, {number(critical(report))} kritiek."
 
 
 def finding_sentence(report: RunReport) -> str:
-    """The same without the name of the controle."""
+    """The same without the name of the controle, and without what stands in columns of its own."""
     if report.status == QUARANTINE:
         what = _unchanged(report.openstaand)
         return f"niet vergeleken, want een aanlevering staat in quarantaine; {what}."
-    found, changed = discrepancies(report), f"{number(report.nieuw)} nieuw, {number(report.opgelost)} opgelost"
-    among = judged(report)
+    found, among, written = discrepancies(report), judged(report), cosmetic(report)
     if not among:
         return "er was niets te vergelijken."
-    if not found:
-        written = f"; {_plural(cosmetic(report), 'cosmetisch verschil', 'cosmetische verschillen')}"
-        rest = written if cosmetic(report) else ""
-        return f"geen afwijkingen bij {number(among)} {unit_words(report.entity, among)}{rest}; {changed}."
-    return f"{_how_many(report, found, among)}; {changed}, {number(critical(report))} kritiek."
+    if found:
+        return f"{_how_many(report, found, among)}."
+    rest = f"; {_plural(written, 'cosmetisch verschil', 'cosmetische verschillen')}" if written else ""
+    return f"geen afwijkingen bij {number(among)} {unit_words(report.entity, among)}{rest}."
 
 
 def _unchanged(count: int) -> str:

@@ -113,8 +113,9 @@ def _coverage_line(line: dict[str, Any], entity: Entity, today: date) -> Coverag
 
 def _cluster_line(line: dict[str, Any], entity: Entity) -> ClusterLine:
     field = _field(line["field"], entity)
+    shown = field or _row_field(line["kind"], entity)
     examples = tuple(
-        Example(masked_key(key, _key_field(entity, key), entity), masked(ours, field), masked(theirs, field))
+        Example(masked_key(key, _key_field(entity, key), entity), masked(ours, shown), masked(theirs, shown))
         for key, ours, theirs in line["examples"]
     )
     return ClusterLine(
@@ -143,7 +144,7 @@ def _finding_lines(findings: pl.DataFrame, entity: Entity, stored: StoredRun) ->
 
 def _finding_line(row: dict[str, Any], entity: Entity, stored: StoredRun) -> FindingLine:
     field = _field(row["field"], entity)
-    shown = field or _row_field(row, entity)
+    shown = field or _row_field(row["kind"], entity)
     return FindingLine(
         key=masked_key(row["key"], row["key_field"], entity),
         field=field.label if field else "",
@@ -157,9 +158,9 @@ def _finding_line(row: dict[str, Any], entity: Entity, stored: StoredRun) -> Fin
     )
 
 
-def _row_field(row: dict[str, Any], entity: Entity) -> Field | None:
+def _row_field(kind: str, entity: Entity) -> Field | None:
     """The field whose values a finding about a whole row shows: its key; dubbel shows how often it occurs."""
-    return None if row["kind"] == "dubbel" else entity[row["key_field"].split("|")[0]]
+    return None if kind == "dubbel" else entity.primary
 
 
 def _field(name: str, entity: Entity) -> Field | None:
