@@ -6,7 +6,7 @@ that fails a check keeps its row: the value takes part in the comparison, and is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -43,35 +43,62 @@ def validate(
     Nulls: only a key may not be null. `today` is the peildatum: what lies after it lies in the future.
     """
     present = [field for field in fields if field.name in frame.columns]
+    checks = {FAULT: [("gelezen", pl.col(FAULT).is_null())]}
+    checks |= {field.name: _checks(field, frame, allowed, today, key=field.name in keys) for field in present}
+    failing = _failing(checks, frame)
+    dtypes = {FAULT: pl.String(), **{field.name: field.dtype for field in present}}
     schema = pa.DataFrameSchema(
         {
-            FAULT: pa.Column(pl.String, _check(pl.col(FAULT).is_null(), "gelezen"), nullable=True),
-            **{field.name: _column(field, frame, allowed, today, key=field.name in keys) for field in present},
+            name: pa.Column(dtype, [_check(passes, check) for check, passes in failing[name]], nullable=True)
+            for name, dtype in dtypes.items()
         }
     )
     failures = _failures(schema, frame)
     row_level = failures.filter(pl.col("check").is_in(list(_REJECTS)))
     reasons = _reasons(row_level, frame)
     invalid = failures.filter(~pl.col("check").is_in(list(_REJECTS)))
-    marked = frame.with_row_index("index").join(reasons, on="index", how="left", maintain_order="left").drop("index")
+    accepted, rejected = _split(frame, reasons)
     return Validated(
-        accepted=marked.filter(pl.col(REASON).is_null()).drop(REASON),
-        rejected=marked.filter(pl.col(REASON).is_not_null()),
+        accepted=accepted,
+        rejected=rejected,
         invalid=invalid.select(pl.Series(ROW, frame[ROW].gather(invalid["index"])), "field", "check"),
     )
 
 
-def _column(field: Field, frame: pl.DataFrame, allowed: Allowed, today: date, *, key: bool) -> pa.Column:
+def _split(frame: pl.DataFrame, reasons: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The frame without the rows that have a reason, and those rows with it. A sound frame is not copied."""
+    if reasons.is_empty():
+        return frame, frame.clear().with_columns(pl.lit(None, dtype=pl.String).alias(REASON))
+    places = reasons.sort("index")
+    sound = pl.Series([True]).new_from_index(0, frame.height).scatter(places["index"], values=False)
+    return frame.filter(sound), frame[places["index"]].with_columns(places[REASON])
+
+
+_Checks = list[tuple[str, pl.Expr]]  # name, and the expression that is true where a value passes
+
+
+def _checks(field: Field, frame: pl.DataFrame, allowed: Allowed, today: date, *, key: bool) -> _Checks:
     value = pl.col(field.name)
-    checks = []
+    checks: _Checks = []
     if key and (unreadable := field.name + UNREADABLE) in frame.columns:
-        checks.append(_check(~pl.col(unreadable), "sleutel_onleesbaar"))
-        checks.append(_check(value.is_not_null() | pl.col(unreadable), "sleutel_leeg"))
+        checks.append(("sleutel_onleesbaar", ~pl.col(unreadable)))
+        checks.append(("sleutel_leeg", value.is_not_null() | pl.col(unreadable)))
     elif key:
-        checks.append(_check(value.is_not_null(), "sleutel_leeg"))
+        checks.append(("sleutel_leeg", value.is_not_null()))
     names = [name for name in (*_by_type(field), *field.checks) if _possible(name, frame)]
-    checks += [_check(check_expression(name, field, allowed, today), name) for name in names]
-    return pa.Column(field.dtype, checks, nullable=True)
+    return checks + [(name, check_expression(name, field, allowed, today)) for name in names]
+
+
+def _failing(checks: Mapping[str, _Checks], frame: pl.DataFrame) -> dict[str, _Checks]:
+    """Only the checks that some row fails: most never fail, and one query asks that of all of them together."""
+    named = [(name, check, passes) for name, listed in checks.items() for check, passes in listed]
+    holds = [passes.fill_null(value=True).all().alias(str(place)) for place, (_, _, passes) in enumerate(named)]
+    outcome = frame.lazy().select(holds).collect().row(0)
+    failing: dict[str, _Checks] = {name: [] for name in checks}
+    for (name, check, passes), held in zip(named, outcome, strict=True):
+        if not held:
+            failing[name].append((check, passes))
+    return failing
 
 
 def _by_type(field: Field) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
-from jinja2 import meta
+from jinja2 import meta, nodes
 
 from kmgb.catalogue.checks import SENTENCES
 from kmgb.catalogue.fields import SEVERITIES, load_catalogue
@@ -261,7 +261,7 @@ def test_everything_the_report_knows_is_said(pages: dict[str, str]) -> None:
     """Only names that have words of their own are not printed as they are stored."""
     text = _text(pages["gereed"]).casefold()
     silent = {"diakrieten", "distributie", "voorletters", "datum_overlijden", "vergeleken", "niet_gevoerd"}
-    silent |= {"niet_aangeleverd", "bestandsnaam", "leeg_in_applicatie", REPORT.report_file}
+    silent |= {"niet_aangeleverd", "bestandsnaam", "leeg_in_applicatie", "identiteit", REPORT.report_file}
     said = {" ".join(value.split()).casefold() for value in _strings(REPORT)} - silent
     assert [value for value in said if value not in text] == []
     assert "maandag 16 november 2026, 06:12" in text
@@ -294,7 +294,7 @@ def test_rows_add_up_or_the_report_says_aloud_that_they_do_not(renderer: Rendere
 
 def test_the_list_says_what_it_leaves_out(pages: dict[str, str]) -> None:
     assert (
-        "Dit verslag toont de eerste 3 van 44 bevindingen, de ergste eerst (1 daarvan zijn cosmetisch en staan onderaan); "
+        "Dit verslag toont de eerste 3 van 44 bevindingen, de ergste eerst, waarvan 1 cosmetisch (onderaan); "
         "alles staat in belasting-personen-118-afwijkingen.csv."
     ) in _text(pages["gereed"])
 
@@ -373,6 +373,25 @@ def test_what_differs_between_two_values_is_marked(renderer: Renderer) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "rule", "ours", "theirs", "shown"),
+    [
+        ("ontbreekt", "", "•••782", "", ["•••782", "(staat er niet)"]),
+        ("leeg_in_applicatie", "", "A", "", ["A", "(leeg)"]),
+        ("ongeldig", "onleesbaar", "1971-10-18", "", ["1971-10-18", "(niet te lezen)"]),
+        ("ongeldig", "onleesbaar", "", "", ["(leeg of niet te lezen)", "(leeg of niet te lezen)"]),
+        ("dubbel", "gelijk", "", "2", ["–", "2 keer"]),
+    ],
+)
+def test_a_side_without_a_value_says_why(
+    renderer: Renderer, kind: str, rule: str, ours: str, theirs: str, shown: list[str]
+) -> None:
+    finding = replace(_finding(kind, "normaal", ours, theirs), rule=rule)
+    page = renderer.run(replace(REPORT, findings=(finding,), clusters=()))
+    cells = re.findall(r'<td class="waarde">(.*?)</td>', page)
+    assert [re.sub(r"<[^>]+>", "", cell) for cell in cells] == shown
+
+
+@pytest.mark.parametrize(
     ("part", "whole", "said"),
     [
         (1, 3, "33,3 %"), (0, 7, "0,0 %"), (7, 7, "100,0 %"), (0, 0, "niet vergeleken"),
@@ -413,8 +432,11 @@ def test_templates_use_what_is_declared_and_nothing_else() -> None:
 
 
 def _free(environment: jinja2.Environment, path: Path) -> set[str]:
+    """The names a template neither makes, imports nor gets from the declared functions."""
     tree = environment.parse(path.read_text(encoding="utf-8"))
-    return meta.find_undeclared_variables(tree) - set(environment.globals)
+    made = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+    imported = {name for statement in tree.find_all(nodes.FromImport) for name in statement.names}
+    return meta.find_undeclared_variables(tree) - set(environment.globals) - made - imported
 
 
 @pytest.mark.parametrize(

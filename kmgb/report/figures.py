@@ -1,6 +1,6 @@
 """What follows from the counts of a report: the sentence on top, the balance of rows, totals per group, bars.
 
-Pure arithmetic on the frozen records; a count that is not there is 0, so that a run in quarantaine reads like any other.
+Pure arithmetic on the frozen records. A count that is not there is 0: a run in quarantaine reads like any other.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def percent(part: int, whole: int) -> str:
     """Part of whole with one decimal. Never 100 % while something is missing, nor 0 % while something is there."""
     if whole == 0:
         return "niet vergeleken"
-    if 0 < part and part * 1000 < whole:
+    if part > 0 and part * 1000 < whole:
         return "< 0,1 %"
     if part < whole and (whole - part) * 1000 < whole:
         return "> 99,9 %"

@@ -4,8 +4,8 @@ The templates stand in a folder that a municipality may change: `run.html` gets 
 gets `overview` (Overview), and nothing more. Beside that they may use:
 
 filters   `getal` 1.234; `moment` maandag 16 november 2026, 06:12; `dag` the same without time; `kort` 16-11-2026 06:12;
-          `waarde` a value cut to what a table can hold; `lopend` blanks and line ends to single blanks; `hoofdletter` the
-          first letter a capital
+          `waarde` a value cut to what a table can hold; `lopend` blanks and line ends to single blanks; `hoofdletter`
+          the first letter a capital
 functions `procent(part, whole)`, `verschil(ours, theirs)` (both values with what differs marked), the words of
           words.py (`soort`, `ernst`, `regel`, `dekking`, `kant`, `herkomst`, `veldnaam`, `eenheid`) and the figures of
           figures.py (`zin`, `korte_zin`, `stand`, `standen`, ...): see `_FUNCTIONS`
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import partial
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -51,6 +51,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "herkomst": words.origin_words,
     "veldnaam": words.field_words,
     "eenheid": words.unit_words,
+    "niets_daar": words.absent_words,
     "versienaam": words.version_words,
     "zin": figures.sentence,
     "korte_zin": figures.finding_sentence,
@@ -149,7 +150,7 @@ def difference(ours: str, theirs: str) -> tuple[Markup, Markup]:
     """Both values, cut and safe, with the part that differs marked; nothing is marked when all or nothing does."""
     before = _shared_start(ours, theirs)
     room = min(len(ours), len(theirs)) - before
-    after = min(len(commonprefix([ours[::-1], theirs[::-1]])), room)
+    after = min(_alike(ours[::-1], theirs[::-1]), room)
     if max(len(ours), len(theirs)) > LONGEST_VALUE or not (before or after) or ours == theirs:
         return escape(_seen(value(ours))), escape(_seen(value(theirs)))
     return _marked(ours, before, after), _marked(theirs, before, after)
@@ -173,16 +174,20 @@ def _sign(character: str) -> str:
 
 def _shared_start(ours: str, theirs: str) -> int:
     """How many characters both begin with; an accent is not cut from its letter."""
-    length = len(commonprefix([ours, theirs]))
+    length = _alike(ours, theirs)
     while length and any(length < len(text) and combining(text[length]) for text in (ours, theirs)):
         length -= 1
     return length
 
 
+def _alike(ours: str, theirs: str) -> int:
+    pairs = zip(ours, theirs, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
 def _marked(text: str, before: int, after: int) -> Markup:
     end = len(text) - after
-    parts = (visible(part) for part in (text[:before], text[before:end], text[end:]))
-    start, middle, rest = parts
+    start, middle, rest = (visible(part) for part in (text[:before], text[before:end], text[end:]))
     return Markup("{}<mark>{}</mark>{}").format(start, middle, rest) if middle else escape(start + rest)
 
 

@@ -230,6 +230,15 @@ def rule_words(rule: str, kind: str, entity: str) -> str:
     return "; ".join(_RULES.get(part, _readable(part)) for part in rule.split("+"))
 
 
+def absent_words(kind: str, rule: str, other: str) -> str:
+    """What stands where a side has no value; `other` is the value of the other side, if any."""
+    if kind in ("ontbreekt", "overtollig"):
+        return "(staat er niet)"
+    if rule == "onleesbaar":
+        return "(niet te lezen)" if other else "(leeg of niet te lezen)"
+    return "–" if kind in ("dubbel", "ongeldig", "sleutelverschil") else "(leeg)"
+
+
 def _double_words(rule: str, entity: str) -> str:
     head, _, names = rule.partition(":")
     if head != "strijdig":
