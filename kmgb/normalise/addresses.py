@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+_MARKS = {"tegenover": "to", "bij": "by"}  # LO BRP 11.50: the code, beside the word some systems write
 _POSTCODE = r"(?-u:\b)([1-9][0-9]{3}) +([A-Za-z]{2})(?-u:\b)"
 
 
@@ -23,7 +24,8 @@ def compose(parts: Mapping[str, pl.Expr]) -> pl.Expr:
     # A toevoeging stands behind a dash: number 12 with addition 2 is not number 122.
     number, addition = _joined("", parts, ("huisnummer", "huisletter")), parts.get("toevoeging")
     house = _concat("-", [part for part in (number, addition) if part is not None]) if addition is not None else number
-    street = _concat(" ", [part for part in (parts.get("aanduiding"), parts.get("straat"), house) if part is not None])
+    mark = parts["aanduiding"].str.to_lowercase().replace(_MARKS) if "aanduiding" in parts else None
+    street = _concat(" ", [part for part in (mark, parts.get("straat"), house) if part is not None])
     place = _joined(" ", parts, ("postcode", "woonplaats"))
     lines = [part for part in (street, place, parts.get("regels")) if part is not None]
     return display(_concat(", ", lines))

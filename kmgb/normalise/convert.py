@@ -51,7 +51,7 @@ def convert(field: Field, text: pl.Expr, convention: Convention, known: Sequence
         case "decimal":
             return _decimal(field, text, convention)
         case "code":
-            return _stepped(field, codes.to_code(text, agreed, known), whole=False)
+            return _stepped(field, codes.to_code(text, agreed, known), whole=convention.whole_digits and not known)
         case _:
             return _stepped(field, _looked_up(text, agreed), whole=convention.whole_digits and not agreed)
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from kmgb.normalise.text import clean
 
+_DIGITS = r"^[0-9]*$"
 _WORTHWHILE = 0.5  # above this share of distinct values, encoding the column costs more than it saves
 
 
@@ -18,12 +19,15 @@ class Build(Protocol):
     def __call__(self, text: pl.Expr, /, *, whole_digits: bool) -> pl.Expr: ...
 
 
-def read_text(series: pl.Series, decoders: Sequence[str], build: Build) -> pl.Series:
+def read_text(series: pl.Series, decoders: Sequence[str], build: Build, *, digits: bool = False) -> pl.Series:
     """`build(cleaned text)`, evaluated per distinct text when there are few of them. `build` must be elementwise.
 
+    `digits`: nearly always the column holds nothing but digits; then there is nothing to clean and `build` is told so.
     Eager on purpose: as a Python function inside a lazy query the same work took five times as long, every thread
     waiting for the interpreter in turn. See docs/ontwerpbesluiten.md.
     """
+    if digits and not decoders and series.str.contains(_DIGITS).all():
+        return _evaluate(series.set(series == "", None), build, whole_digits=True)
     if not _few_distinct(series):
         return _evaluate(clean(series, decoders), build)
     codes = series.cast(pl.Categorical(pl.Categories.random())).to_physical()
@@ -37,7 +41,6 @@ def _few_distinct(series: pl.Series) -> bool:
     return distinct <= max(1, int(series.len() * _WORTHWHILE))
 
 
-def _evaluate(series: pl.Series, build: Build) -> pl.Series:
-    digits = series.str.contains(r"^[0-9]+$").all()
-    built = build(pl.col("value"), whole_digits=digits).alias(series.name)
+def _evaluate(series: pl.Series, build: Build, *, whole_digits: bool = False) -> pl.Series:
+    built = build(pl.col("value"), whole_digits=whole_digits).alias(series.name)
     return series.alias("value").to_frame().select(built).to_series()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 
 import polars as pl
@@ -64,7 +64,7 @@ def _converted(field: Field, text: _Text, convention: Convention, known: Sequenc
 
     def build(delivered: pl.Expr, /, *, whole_digits: bool) -> pl.Expr:
         refined = text.refine(delivered)
-        value = convert(field, refined, replace(convention, whole_digits=whole_digits and text.plain), known)
+        value = convert(field, refined, replace(convention, whole_digits=whole_digits), known)
         if not fallible:
             return value.read.cast(field.dtype)
         parts = pl.struct(refined.is_not_null().alias("delivered"), value.read.alias("read"))
@@ -73,7 +73,8 @@ def _converted(field: Field, text: _Text, convention: Convention, known: Sequenc
             (pl.field("delivered") & pl.field("read").is_null()).alias("unreadable"),
         )
 
-    read = read_text(text.series, text.decoders, build)
+    digits = text.plain and not convention.codes and "digits" in field.steps
+    read = read_text(text.series, text.decoders, build, digits=digits)
     if not fallible:
         return [read.alias(field.name)]
     return [
@@ -95,7 +96,7 @@ class _Text:
     plain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Source:
     """The delivered columns of one entry of the mapping, with the agreements on what is empty and how it is decoded."""
 
@@ -111,13 +112,13 @@ class _Source:
     def decimal_sign(self) -> str:
         return self.veld.decimaalteken or self.mapping.aanlevering.decimaalteken
 
-    @property
+    @cached_property
     def raw(self) -> pl.Series:
         """The text as delivered; several columns joined by a blank."""
         if self.veld.vaste_waarde is not None:
             return pl.Series([self.veld.vaste_waarde], dtype=pl.String).new_from_index(0, self.frame.height)
         if self.veld.kolom:
-            return self.frame[self.veld.kolom]
+            return self.frame[self.veld.kolom].rechunk()  # here, so that columns are put in one piece side by side
         joined = pl.concat_str(list(self.veld.columns), separator=" ", ignore_nulls=True)
         return self.frame.select(joined.alias("raw")).to_series()
 

@@ -35,7 +35,7 @@ def prepare(
     day: date,
 ) -> Prepared:
     """Read the frame once and make it ready. With `history` every voorkomen stays, else the one current on `day`."""
-    whole = normalise(frame.collect().rechunk(), mapping, entity, catalogue)
+    whole = normalise(frame.collect(), mapping, entity, catalogue)
     current = whole if history or mapping.historie == "geen" else whole.filter(_is_current(whole, entity, day))
     fields = normalised_fields(mapping, entity)
     allowed = {name: tuple(code.code for code in codes) for name, codes in catalogue.code_lists.items()}

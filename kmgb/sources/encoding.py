@@ -11,6 +11,7 @@ from pathlib import Path
 from kmgb.sources.delivered import RefusedError, size_of
 
 CHUNK = 4 * 2**20
+_ASCII = bytes(range(128))
 _HIGH = bytes(range(128, 256))
 _CONTROLS = re.compile(r"[\x80-\x9f]")
 
@@ -103,13 +104,13 @@ class _NearLatin1:
             return chunk
         self._high = True
         self._not_utf8 = self._not_utf8 or not _still_utf8(codecs.getincrementaldecoder("utf-8")(), chunk, final=True)
-        if len(chunk.translate(None, self._undefined)) < len(chunk):
+        seen = set(chunk.translate(None, _ASCII))
+        if seen.intersection(self._undefined):
             chunk.decode(self._encoding)  # raises, and names the place
-        self.controls = self.controls or len(chunk.translate(None, self._c1)) < len(chunk)
+        self.controls = self.controls or bool(seen.intersection(self._c1))
         text = chunk.decode("latin-1")
-        for byte, letter in self._changed.items():
-            if byte in chunk:
-                text = text.replace(chr(byte), letter)
+        for byte in seen.intersection(self._changed):
+            text = text.replace(chr(byte), self._changed[byte])
         return text.encode("utf-8")
 
 
