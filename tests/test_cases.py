@@ -1,113 +1,160 @@
-"""The worked cases: every planted discrepancy found by `kmgb compare`, and nothing else."""
+"""Whole dumps with a complete list of planted faults: everything planted is found, and nothing else."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from habits import HABITS, Habit, Row, Town, quoted, table
 from typer.testing import CliRunner
 
 from kmgb.catalogue.fields import Entity, load_catalogue
 from kmgb.cli.main import app
-from kmgb.compare.kinds import Kind
+from kmgb.mapping.load import load_mapping
 
-pytestmark = pytest.mark.shared
-CASES = ("pand", "personen", "personen_utf8", "vestiging")
-ENTITIES = {"personen": "personen", "pand": "pand", "vestiging": "nnp"}
-UNEQUAL = [Kind.AFWIJKEND, Kind.LEEG_IN_APPLICATIE, Kind.LEEG_IN_BRON]
+ROOT = Path(__file__).parents[1]
+CASES = {"personen": "personen", "personen_utf8": "personen", "pand": "pand", "vestiging": "nnp"}
+DIFFERENT = ("afwijkend", "leeg_in_applicatie", "leeg_in_bron")
+Cells = set[tuple[str, str]]
+
+
+def run_compare(mapping: Path, entity: str, ours: Path, theirs: Path, out: Path) -> pl.DataFrame:
+    """The record that the real command writes."""
+    arguments = ["compare", "--mapping", mapping, "--entity", entity, "--distributie", ours, "--afnemer", theirs]
+    done = CliRunner().invoke(app, [*map(str, arguments), "--out", str(out), "--peildatum", "2022-06-01"])
+    assert done.exit_code == 1, (done.output, done.exception)
+    return pl.read_parquet(out / "afwijkingen.parquet")
+
+
+def keys(findings: pl.DataFrame, kind: str) -> set[str]:
+    return set(findings.filter(pl.col("kind") == kind)["key"])
+
+
+def cells(findings: pl.DataFrame, *kinds: str) -> Cells:
+    return set(findings.filter(pl.col("kind").is_in(kinds)).select("key", "field").iter_rows())
+
+
+@dataclass(frozen=True)
+class Case:
+    """A worked case: its truth in our names, and what the command found."""
+
+    findings: pl.DataFrame
+    truth: dict[str, Any]
+    entity: Entity
+
+    def planted(self, *path: str) -> Cells:
+        listed = self.truth
+        for step in path:
+            listed = listed[step]
+        return {(item["sleutel"], self.entity.by_label(item["veld"]).name) for item in listed}  # type: ignore[union-attr]
+
+    @property
+    def double(self) -> set[str]:
+        return {item["sleutel"] for item in self.truth["verwacht"]["dubbel"]}
 
 
 def toml_of(case: dict[str, Any], entity: Entity) -> str:
-    """Our mapping of a case's `mapping.json`."""
-    reader = case["app"]
-    lines = [
-        "[afnemer]",
-        'naam = "app"',
-        'titel = "App"',
-        "[aanlevering]",
-        f"codering = {_text(reader['codering'])}",
-        f"scheidingsteken = {_text(reader['scheidingsteken'])}",
-        'datum = "dd-mm-jjjj"',
-        f"[entiteit.{entity.name}]",
-        f"sleutel = [{_text(_name(case['sleutel']['veld'], entity))}]",
-        f"[entiteit.{entity.name}.velden]",
-    ]
-    return "\n".join([*lines, *(_field(veld, entity) for veld in case["velden"])])
+    """The case's mapping in our format."""
+    key = entity.by_label(case["sleutel"]["veld"])
+    fields = (f"{quoted(entity.by_label(v['veld']).name)} = {table(entry(v))}\n" for v in case["velden"])  # type: ignore[union-attr]
+    return (
+        '[afnemer]\nnaam = "app"\ntitel = "App"\n[aanlevering]\n'
+        f"codering = {quoted(case['app']['codering'])}\nscheidingsteken = {quoted(case['app']['scheidingsteken'])}\n"
+        f"[entiteit.{entity.name}]\nsleutel = [{quoted(key.name)}]\n[entiteit.{entity.name}.velden]\n{''.join(fields)}"  # type: ignore[union-attr]
+    )
 
 
-def _field(veld: dict[str, Any], entity: Entity) -> str:
-    parts = [f"kolom = {_text(veld['kolom'])}"]
-    if "lijst" in veld:
-        codes = ", ".join(f"{_text(theirs)} = {_text(ours)}" for ours, theirs in veld["lijst"].items())
-        parts.append(f"codes = {{ {codes} }}")
-    parts += [f"{ours} = {_text(veld[theirs])}" for theirs, ours in _VALUES.items() if theirs in veld]
-    parts += [agreement for flag, agreement in _FLAGS.items() if veld.get(flag)]
-    return f"{_text(_name(veld['veld'], entity))} = {{ {', '.join(parts)} }}"
+def entry(veld: dict[str, Any]) -> dict[str, object]:
+    said: dict[str, object] = {"kolom": veld["kolom"]}
+    if veld.get("lijst"):
+        said["codes"] = {theirs: ours for ours, theirs in veld["lijst"].items()}
+    said |= {ours: [veld[name]] for name, ours in (("leeg_als", "leeg"), ("leeg_bij", "leeg_bij")) if veld.get(name)}
+    said |= {"diakrieten": "weg"} if veld.get("vlak") else {}
+    return said | ({"letters": "hoofdletters"} if veld.get("hoofdletters") else {})
 
 
-_VALUES = {"leeg_als": "leeg", "leeg_bij": "leeg_bij"}
-_FLAGS = {"vlak": 'diakrieten = "weg"', "hoofdletters": 'letters = "hoofdletters"'}
+@pytest.fixture(scope="module", params=list(CASES))
+def case(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    folder, work = shared / "cases" / request.param, tmp_path_factory.mktemp(request.param)
+    entity = load_catalogue()[CASES[request.param]]
+    said = json.loads((folder / "mapping.json").read_text(encoding="utf-8"))
+    mapping = work / "app.toml"
+    mapping.write_text(toml_of(said, entity), encoding="utf-8")
+    findings = run_compare(mapping, entity.name, folder / "dds.csv", folder / "app.csv", work / "uit")
+    return Case(findings, json.loads((folder / "truth.json").read_text(encoding="utf-8")), entity)
 
 
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+@pytest.mark.shared
+def test_case_rows_on_one_side_only(case: Case) -> None:
+    assert keys(case.findings, "ontbreekt") == set(case.truth["verwacht"]["alleen_in_dds"])
+    assert keys(case.findings, "overtollig") == set(case.truth["verwacht"]["alleen_in_app"])
 
 
-def _name(label: str, entity: Entity) -> str:
-    field = entity.by_label(label)
-    assert field is not None, label
-    return field.name
+@pytest.mark.shared
+def test_case_every_planted_difference_and_no_other(case: Case) -> None:
+    lost = {cell for cell in case.planted("codering_verlies") if cell[0] not in case.double}
+    shown = {cell for cell in case.planted("verwacht", "diakriet_verloren")}
+    found = cells(case.findings, *DIFFERENT)
+    assert found - shown == case.planted("verwacht", "verschillen") | (lost - shown)
 
 
-class Case:
-    """One worked case, compared by the real command in a folder of its own."""
-
-    def __init__(self, folder: Path, workdir: Path) -> None:
-        case = json.loads((folder / "mapping.json").read_text(encoding="utf-8"))
-        self.truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
-        self.entity = load_catalogue()[ENTITIES[case["set"]]]
-        mapping, out = workdir / "app.toml", workdir / "uit"
-        mapping.write_text(toml_of(case, self.entity), encoding="utf-8")
-        done = CliRunner().invoke(app, [
-            "compare", "--mapping", str(mapping), "--entity", self.entity.name, "--peildatum", "2022-06-01",
-            "--distributie", str(folder / "dds.csv"), "--afnemer", str(folder / "app.csv"), "--out", str(out),
-        ])  # fmt: skip
-        assert done.exit_code == 1, done.output
-        self.findings = pl.read_parquet(out / "afwijkingen.parquet")
-
-    def cells(self, rows: list[dict[str, Any]]) -> set[tuple[str, str]]:
-        """Key and field of rows of the truth."""
-        return {(row["sleutel"], _name(row["veld"], self.entity)) for row in rows}
-
-    def found(self, *kinds: str) -> set[tuple[str, str]]:
-        """Key and field of what was found."""
-        return set(self.findings.filter(pl.col("kind").is_in(kinds)).select("key", "field").iter_rows())
+@pytest.mark.shared
+def test_case_double_keys(case: Case) -> None:
+    assert keys(case.findings, "dubbel") == case.double
+    rules = dict(case.findings.filter(pl.col("kind") == "dubbel").select("key", "rule").iter_rows())
+    told = {item["sleutel"]: item["gelijk"] for item in case.truth["verwacht"]["dubbel"]}
+    assert {key: rule == "gelijk" for key, rule in rules.items()} == told
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_case_comes_out_exact(name: str, shared: Path, tmp_path: Path) -> None:
-    case = Case(shared / "cases" / name, tmp_path)
-    expected = case.truth["verwacht"]
-    double = {row["sleutel"] for row in expected["dubbel"]}
-    lost = {cell for cell in case.cells(case.truth["codering_verlies"]) if cell[0] not in double}
-    format_only, accents = case.cells(expected["alleen_opmaak"]), case.cells(expected["diakriet_verloren"])
-    assert {key for key, _ in case.found(Kind.ONTBREEKT)} == set(expected["alleen_in_dds"])
-    assert {key for key, _ in case.found(Kind.OVERTOLLIG)} == set(expected["alleen_in_app"])
-    assert {key for key, _ in case.found(Kind.DUBBEL)} == double
-    assert case.found(*UNEQUAL) == case.cells(expected["verschillen"]) | lost
-    assert not case.found(*UNEQUAL) & format_only
-    assert accents <= case.found(Kind.COSMETISCH, *UNEQUAL)
-    assert case.found(Kind.COSMETISCH) <= format_only | accents
+@pytest.mark.shared
+def test_case_only_planted_ways_of_writing_are_cosmetic(case: Case) -> None:
+    lost_accents = case.planted("verwacht", "diakriet_verloren")
+    cosmetic = cells(case.findings, "cosmetisch")
+    assert lost_accents <= cosmetic | cells(case.findings, *DIFFERENT)
+    assert cosmetic <= case.planted("verwacht", "alleen_opmaak") | lost_accents
+    assert not cells(case.findings, *DIFFERENT) & case.planted("verwacht", "alleen_opmaak")
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_conflicting_doubles_name_their_fields(name: str, shared: Path, tmp_path: Path) -> None:
-    case = Case(shared / "cases" / name, tmp_path)
-    rules = dict(case.findings.filter(pl.col("kind") == Kind.DUBBEL).select("key", "rule").iter_rows())
-    for row in case.truth["verwacht"]["dubbel"]:
-        fields = {_name(cell["veld"], case.entity) for cell in row["afwijkend"]}
-        rule = rules[row["sleutel"]]
-        assert rule == "gelijk" if row["gelijk"] else fields <= set(rule.removeprefix("strijdig:").split(","))
+@pytest.mark.shared
+def test_case_only_what_the_register_itself_garbles_is_undecided(case: Case) -> None:
+    undecided = case.findings.filter(pl.col("rule") == "onleesbaar")
+    assert undecided["distributie_raw"].to_list() == undecided["afnemer_raw"].to_list()
+
+
+@cache
+def town_rows(entity: str) -> tuple[Row, ...]:
+    """The newest voorkomen of every object in the invented distribution, under catalogue names; addresses composed."""
+    mapping = load_mapping(ROOT / "mappings" / "distributie.toml", load_catalogue()).entiteit[entity]
+    source = next((ROOT / "sample_dumps").glob(f"distributie_{entity}_*16.csv"))
+    frame = pl.read_csv(source, separator=";", infer_schema=False, encoding="utf8").fill_null("")
+    chosen = {name: veld.kolom for name, veld in mapping.velden.items() if veld.kolom}
+    key = load_catalogue()[entity].primary.name
+    rows = frame.select(pl.col(column).alias(name) for name, column in chosen.items()).filter(pl.col(key) != "")
+    return tuple(rows.unique(key, keep="last", maintain_order=True).iter_rows(named=True))
+
+
+@pytest.mark.parametrize("habit", HABITS, ids=lambda habit: habit.name)
+@pytest.mark.parametrize(
+    "entity", ["nummeraanduiding", "verblijfsobject", "ligplaats", "standplaats", "pand", "personen", "nnp"]
+)
+def test_variation_gives_its_truth(entity: str, habit: Habit, tmp_path: Path) -> None:
+    town = Town(load_catalogue()[entity], load_catalogue(), habit, list(town_rows(entity)), seed=1)
+    town.plant()
+    findings = run_compare(*_delivered(town, tmp_path), tmp_path / "uit")
+    different = findings.filter(pl.col("kind").is_in(DIFFERENT)).select("key", "field", "kind")
+    assert {(key, field): kind for key, field, kind in different.iter_rows()} == town.truth.cells
+    assert cells(findings, "cosmetisch") <= town.truth.noise
+    assert keys(findings, "ontbreekt") == town.truth.missing
+    assert keys(findings, "overtollig") == town.truth.surplus
+    assert keys(findings, "dubbel") == town.truth.double
+    assert findings.filter(pl.col("rule") == "onleesbaar").is_empty()
+
+
+def _delivered(town: Town, folder: Path) -> tuple[Path, str, Path, Path]:
+    mapping, ours, theirs = town.deliver(folder)
+    return mapping, town.entity.name, ours, theirs

@@ -43,7 +43,7 @@ def join_lookups(frame: pl.LazyFrame, found: Iterable[tuple[str, Opzoeken, pl.La
 def _table(name: str, lookup: Opzoeken, theirs: pl.LazyFrame) -> pl.LazyFrame:
     """One row per key: the newest by `nieuwste_op`, else the first in the file. Faulty rows answer nothing."""
     wanted = [pl.col(FAULT).is_null(), pl.col(lookup.op) != ""]
-    table = theirs.filter(*wanted, *(pl.col(column) == value for column, value in lookup.alleen_als.items()))
+    table = theirs.filter(*wanted, *(_filled(column) == value for column, value in lookup.alleen_als.items()))
     if lookup.nieuwste_op:
         # Text orders ISO dates, not numbers of different length: 10 is newer than 9.
         newest = pl.col(lookup.nieuwste_op)
@@ -52,6 +52,11 @@ def _table(name: str, lookup: Opzoeken, theirs: pl.LazyFrame) -> pl.LazyFrame:
     table = table.unique(subset=lookup.op, keep="first", maintain_order=True)
     columns = [pl.col(column).alias(f"{name}.{column}") for column in dict.fromkeys(lookup.kolommen)]
     return table.select(pl.col(lookup.op).alias(_KEY), *columns)
+
+
+def _filled(column: str) -> pl.Expr:
+    """The text of a column; what is absent (an XML element, a JSON key) counts as empty."""
+    return pl.col(column).fill_null("")
 
 
 def _is_looked_up(column: str, entity: EntiteitMapping) -> bool:

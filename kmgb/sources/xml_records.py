@@ -1,4 +1,5 @@
-"""XML: every element with the local name `record` is one record; its leaves are columns.
+"""XML: every element with the local name `record` is one record; its leaves are columns. `record` may be the end of a
+path of local names ("was/bagObject/Pand"): then only elements in that place are records.
 
 A column is named by the path of local names below the record ("voorkomen/Voorkomen/beginGeldigheid"); an attribute by
 "pad@naam" ("geslachtsnaam@noValue"; "@entiteittype" on the record itself). Repeated leaves are joined with "|". An
@@ -11,6 +12,7 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from lxml import etree
 
@@ -92,10 +94,18 @@ class _State:
         if not self.started:
             self.started = True
             _refuse_entities(self.path, element)
-        if self.inside is None and local(element) == self.record:
+        if self.inside is None and self._in_place(element):
             self.inside = element
         elif self.inside is None and len(self.names) < _NAMES:
             self.names[local(element)] = None
+
+    def _in_place(self, element: etree._Element) -> bool:
+        """True when the names of the element and those around it end as `record` says."""
+        for name in reversed(self.record.split("/")):
+            if element is None or local(element) != name:
+                return False
+            element = cast("etree._Element", element.getparent())
+        return True
 
 
 def _refuse_entities(path: Path, root: etree._Element) -> None:

@@ -1,0 +1,92 @@
+"""The report in a real browser, also when there are a hundred thousand findings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from kmgb.compare.kinds import FINDING_COLUMNS, Kind
+from kmgb.explain import clusters
+from kmgb.run.municipality import Municipality
+from kmgb.run.publish import publish_overview, publish_run
+from kmgb.settings import Settings
+from kmgb.store.runs import DONE, NewRun
+
+ROOT = Path(__file__).parent.parent
+NOW = datetime(2026, 11, 16, 6, 0, tzinfo=UTC)
+MANY = 100_000
+_QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None and os.environ.get("KMGB_REQUIRE_BROWSER") == "1":
+        pytest.fail("no Chromium on this machine: install the package chromium")
+    if found is None:
+        pytest.skip("no Chromium on this machine: the report was NOT opened in a browser; install chromium")
+    return found
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The report of a run with MANY findings, and the overview."""
+    folder = tmp_path_factory.mktemp("veel")
+    settings = Settings(
+        mappings=ROOT / "mappings", templates=ROOT / "reports", data=folder / "data", output=folder / "uitvoer"
+    )
+    municipality = Municipality(settings)
+    place = pl.int_range(MANY)
+    found = pl.select(
+        (place + 900_000_000).cast(pl.String).alias("key"),
+        pl.lit("bsn").alias("key_field"),
+        pl.when(place % 2 == 0).then(pl.lit("voornamen")).otherwise(pl.lit("gemeentecode")).alias("field"),
+        pl.lit(Kind.AFWIJKEND.value).alias("kind"),
+        pl.lit("<script>alert(1)</script>").alias("distributie"),
+        (pl.lit("=cmd|") + place.cast(pl.String)).alias("afnemer_value"),
+        pl.lit("normaal").alias("severity"),
+        *(pl.lit(None, dtype=pl.String).alias(name) for name in ("rule", "distributie_raw", "afnemer_raw")),
+    ).select(*FINDING_COLUMNS)
+    facts = {
+        "titel": "Belastingapplicatie", "eigenaar": "", "contact": "", "population": "", "coverage": [], "versions": {},
+    }  # fmt: skip
+    new = NewRun("belasting", "personen", DONE, NOW, NOW, None, None, facts, {"total": MANY})
+    number, changes = municipality.history.write(new, [], found, clusters(found))
+    assert changes.opened == MANY
+    return publish_run(municipality, number), publish_overview(municipality, NOW)
+
+
+def _opened(browser: str, page: Path, profile: Path) -> str:
+    command = [browser, *_QUIET, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def test_a_report_of_many_findings_opens_in_a_browser(browser: str, pages: tuple[Path, Path], tmp_path: Path) -> None:
+    report, _ = pages
+    assert report.stat().st_size < 1_000_000
+    seen = _opened(browser, report, tmp_path / "profiel")
+    assert "100.000" in seen
+    assert "<script" not in seen.lower()
+
+
+def test_the_overview_opens_in_a_browser(browser: str, pages: tuple[Path, Path], tmp_path: Path) -> None:
+    report, overview = pages
+    seen = _opened(browser, overview, tmp_path / "profiel")
+    assert report.name in seen
+
+
+def test_the_files_beside_it_are_complete_and_harmless(pages: tuple[Path, Path]) -> None:
+    report, _ = pages
+    table = report.with_name(f"{report.stem}-afwijkingen.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert len(table) == MANY + 1
+    assert not any(cell.startswith("=") for cell in table[1].split(";"))
+    assert pl.read_parquet(report.with_name(f"{report.stem}-afwijkingen.parquet")).height == MANY
