@@ -62,7 +62,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     new = NewRun("belasting", "personen", DONE, NOW, NOW, None, None, facts, {"total": MANY})
     number, changes = municipality.history.write(new, [], found, clusters(found))
     assert changes.opened == MANY
-    return publish_run(municipality, number), publish_overview(municipality, NOW)
+    made = publish_run(municipality, number), publish_overview(municipality, NOW)
+    municipality.history.engine.dispose()
+    return made
 
 
 def _opened(browser: str, page: Path, profile: Path) -> str:

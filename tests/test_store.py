@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,8 +32,10 @@ BSN = "999900067"
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return open_database(f"sqlite:///{tmp_path / 'kmgb.sqlite'}")
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    opened = open_database(f"sqlite:///{tmp_path / 'kmgb.sqlite'}")
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture
@@ -119,7 +123,7 @@ def test_kinds_of_one_row_are_told_apart(history: History) -> None:
 def test_the_database_holds_no_readable_value(history: History, tmp_path: Path) -> None:
     found = pl.concat([_found((f"99990{n:04d}", "gemeentecode", "afwijkend", "0200")) for n in range(5)])
     _run(history, pl.concat([found, _found(A)]))
-    with sqlite3.connect(tmp_path / "kmgb.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "kmgb.sqlite")) as connection:
         dump = "\n".join(connection.iterdump())
     content = b"".join(path.read_bytes() for path in tmp_path.glob("kmgb.sqlite*"))
     assert "99990" not in dump

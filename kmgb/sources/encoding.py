@@ -42,9 +42,10 @@ def to_utf8(path: Path, encoding: str, scratch: Path, *, mojibake: bool) -> tupl
             done += len(chunk)
             try:
                 sink.write(work.encoded(chunk, final=done == size))
-            except UnicodeDecodeError as error:
-                raise undecodable(path, encoding, error, lines) from None
-            except UnicodeError:
+            except UnicodeError as error:
+                # Without its byte order mark UTF-16 is refused as a whole (up to Python 3.12), or at its first byte.
+                if isinstance(error, UnicodeDecodeError) and not _lacks_mark(encoding, chunk, first=done == len(chunk)):
+                    raise undecodable(path, encoding, error, lines) from None
                 raise _probably(path, encoding, guess(chunk)) from None
             lines += chunk.count(b"\n")
     if work.utf8 and not mojibake:
@@ -134,6 +135,11 @@ def _near_latin1(encoding: str) -> bool:
     return ascii_kept and len(letters) > 100 and all(
         letter == chr(byte) or letter > "\xff" for byte, letter in letters.items()
     )  # fmt: skip
+
+
+def _lacks_mark(encoding: str, chunk: bytes, *, first: bool) -> bool:
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # those of UTF-32 begin with the same two bytes, or with zeros
+    return first and codecs.lookup(encoding).name == "utf-16" and not chunk.startswith(marks)
 
 
 def undecodable(path: Path, encoding: str, error: UnicodeDecodeError, lines: int) -> RefusedError:
