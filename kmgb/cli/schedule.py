@@ -18,7 +18,7 @@ from kmgb.scheduler.serve import serve
 from kmgb.store.planning import history
 
 app = typer.Typer(help="De planning: wanneer welke controles vanzelf draaien.", no_args_is_help=True)
-_DAY = "%a %d-%m-%Y %H:%M %Z"
+_DAYS = ("ma", "di", "wo", "do", "vr", "za", "zo")
 
 
 @app.command(name="list", help="Toon alle schema's met hun volgende moment en hun laatste afloop.")
@@ -30,7 +30,7 @@ def list_schedules(context: typer.Context) -> None:
         coming = next_moments(schedule, datetime.now(UTC), 1) if schedule.actief else []
         last = next(iter(history(municipality.history.engine, schedule.naam, 1)), None)
         chosen = ", ".join(schedule.chosen(municipality.afnemers))
-        following = coming[0].strftime(_DAY) if coming else "niet actief"
+        following = _shown(coming[0]) if coming else "niet actief"
         rows.append((schedule.naam, chosen, following, last.status if last else "nog niet gedraaid"))
     show_table(("schema", "afnemers", "volgende keer", "laatste keer"), rows)
 
@@ -46,7 +46,7 @@ def show_next(
     if naam not in schedules:
         raise SettingsError(f"{naam!r} is geen schema. Bekend zijn: {', '.join(schedules) or 'geen'}.")
     for moment in next_moments(schedules[naam], datetime.now(UTC), aantal):
-        say(moment.strftime(_DAY))
+        say(_shown(moment))
 
 
 @app.command(name="check", help="Controleer schemabestanden; alle fouten tegelijk.")
@@ -83,6 +83,10 @@ def run(context: typer.Context) -> None:
             raise error  # the planner records it, and tries again when trying may help
 
     serve(schedules, work, municipality.history.engine, stop=threading.Event())
+
+
+def _shown(moment: datetime) -> str:
+    return f"{_DAYS[moment.weekday()]} {moment:%d-%m-%Y %H:%M %Z}"
 
 
 def _schedules(municipality: Municipality) -> dict[str, Schedule]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -47,10 +48,10 @@ def parse_mapping(content: bytes, path: Path, catalogue: Catalogue) -> Mapping:
     try:
         mapping = Mapping.model_validate(document)
     except ValidationError as error:
-        raise MappingError(path, [*problems, *_model_problems(error, document)]) from None
-    for name, entity in mapping.entiteit.items():
-        if name in catalogue.entities:
-            problems += _entity_problems(f"entiteit.{name}", entity, catalogue[name])
+        problems += _model_problems(error, document)
+        rest = _without_faults(document, error)
+        raise MappingError(path, [*problems, *(_meaning_problems(rest, catalogue) if rest else [])]) from None
+    problems += _meaning_problems(mapping, catalogue)
     if problems:
         raise MappingError(path, problems)
     return mapping
@@ -117,6 +118,35 @@ def _model_problems(error: ValidationError, document: dict[str, Any]) -> Iterato
         else:
             message = fault["msg"].removeprefix("Value error, ")
             yield Problem(where, f"{message}.")
+
+
+def _meaning_problems(mapping: Mapping, catalogue: Catalogue) -> Iterator[Problem]:
+    for name, entity in mapping.entiteit.items():
+        if name in catalogue.entities:
+            yield from _entity_problems(f"entiteit.{name}", entity, catalogue[name])
+
+
+def _without_faults(document: dict[str, Any], error: ValidationError) -> Mapping | None:
+    """The mapping as far as it can be read, so that its other faults are listed in the same breath; None if too little.
+
+    What is faulty is taken out; a field stays, with a column of no name, so that it does not also count as absent.
+    """
+    rest = deepcopy(document)
+    for fault in error.errors():
+        *parents, last = fault["loc"]
+        place: Any = rest
+        for part in parents:
+            place = place.get(part, {}) if isinstance(place, dict) else {}
+        if not isinstance(place, dict) or last not in place:
+            continue
+        if parents[-1:] == ["velden"]:
+            place[last] = {"kolom": "?"}
+        else:
+            del place[last]
+    try:
+        return Mapping.model_validate(rest)
+    except ValidationError:
+        return None
 
 
 def _siblings(location: Sequence[str | int]) -> list[str]:
