@@ -100,9 +100,12 @@ class Town:
         self.random = random.Random(f"{entity.name}/{habit.name}/{seed}")
         self.key = entity.primary.name
         self.fields = [entity[name] for name in rows[0]]
-        self.ours = {row[self.key]: row for row in rows}
+        self.ours = {row[self.key]: self._without_no_subnumber(row) for row in rows}
         self.theirs = {key: dict(row) for key, row in self.ours.items()}
         self.truth, self.twins = Truth(), list[Row]()
+
+    def _without_no_subnumber(self, row: Row) -> Row:
+        return row | {"subnummer": ""} if row.get("subnummer") == "0000" else row
 
     def plant(self) -> None:
         """Rows gone, added, damaged and doubled; then cells changed, emptied and filled; then mere noise."""
@@ -111,7 +114,7 @@ class Town:
             del self.theirs[key]
             self.truth.missing.add(key)
         for key in keys[4:9]:
-            new = f"{key[:6]}{self.random.randrange(10**9, 10**10 - 1)}"[: len(key)]
+            new = self._free_key(key)
             self.theirs[new] = {**self.theirs[key], self.key: new}
             self.truth.surplus.add(new)
             if key in keys[4:6]:  # not another row but a damaged key
@@ -125,9 +128,16 @@ class Town:
         sound = [(key, f.name) for key in touchable for f in self.fields if f.name != self.key]
         self.truth.noise = {cell for cell in self.random.sample(sound, 60) if cell not in self.truth.cells}
 
+    def _free_key(self, key: str) -> str:
+        while (new := f"{key[:6]}{self.random.randrange(10**9, 10**10 - 1)}"[: len(key)]) in self.ours:
+            pass
+        return new
+
     def _fault(self, key: str, changed: Field) -> None:
         row, name = self.theirs[key], changed.name
-        if (key, name) in self.truth.cells or (name in GOALS and any((key, goal) in self.truth.cells for goal in GOALS)):
+        if (key, name) in self.truth.cells or (
+            name in GOALS and any((key, goal) in self.truth.cells for goal in GOALS)
+        ):
             return
         old, new = row[name], self._other(changed, row)
         if new is None or self.write(changed, new) == self.write(changed, old):
@@ -144,7 +154,11 @@ class Town:
             return ""
         if changed.name in GOALS:
             held = {row[goal] for goal in GOALS}
-            return self.random.choice([c.code for c in self.catalogue.codes(changed) if c.code not in held]) if old else None
+            return (
+                self.random.choice([c.code for c in self.catalogue.codes(changed) if c.code not in held])
+                if old
+                else None
+            )
         if changed.datatype == "boolean" and old:
             return "N" if old == "J" else "J"
         values = sorted({other[changed.name] for other in self.ours.values()} | {c.code for c in self._codes(changed)})
@@ -267,6 +281,10 @@ class Town:
             entry["leeg_bij"] = ["N"]
         if habit.words and self._codes(of):
             entry["codes"] = {self._word(of, code.code): code.code for code in self._codes(of)}
+        if of.datatype == "decimal":
+            entry["tolerantie"] = 0.1
+        if "digits" in of.steps and of.width is None and habit.identifier("01") != "01":
+            entry["voorloopnullen"] = "weg"
         free = of.datatype in ("string", "composite") and "digits" not in of.steps and name != "postcode"
         if free and habit.without_accents:
             entry["diakrieten"] = "weg"

@@ -28,5 +28,21 @@ def expected(cell: CellPlan, value: pl.Expr) -> pl.Expr:
     if agreed.without_leading_zeros:
         value = value.str.replace(r"^0+([^0])", "$1")
     if agreed.width is not None:
-        value = value.str.slice(0, agreed.width).str.strip_chars_end()
-    return value
+        # A comma at the end of an address is taken off wherever it was cut: see `addresses.display`.
+        ends = " ," if cell.field.datatype == "composite" else " "
+        value = value.str.slice(0, agreed.width).str.strip_chars_end(ends)
+    return _read_back(cell, value) if agreed.letters else value
+
+
+def _read_back(cell: CellPlan, value: pl.Expr) -> pl.Expr:
+    """As normalising reads it from the application: some fields lose their letter case there, a code gets its own."""
+    if cell.codes:
+        return pl.coalesce(
+            value.str.to_lowercase().replace_strict(
+                [code.lower() for code in cell.codes], list(cell.codes), default=None, return_dtype=pl.String
+            ),
+            value,
+        )
+    if {"lower", "url"} & set(cell.field.steps):
+        return value.str.to_lowercase()
+    return value.str.to_uppercase() if "upper" in cell.field.steps else value

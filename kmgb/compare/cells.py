@@ -77,6 +77,9 @@ def _suspect(cell: CellPlan, known: set[str]) -> pl.Expr:
 def _differs(cell: CellPlan) -> pl.Expr:
     ours, theirs = _expected_value(cell), pl.col(cell.name + OTHER)
     differs = ours.ne_missing(theirs)
+    if cell.agreements.any:
+        # Writing more than was agreed (an accent, a zero, the 0 that might stay empty) is not another value.
+        differs = differs & pl.col(cell.name).ne_missing(theirs)
     if cell.tolerance is None:
         return differs
     return differs & ~((ours - theirs).abs() <= cell.tolerance).fill_null(value=False)

@@ -76,8 +76,10 @@ def compare(distributie: Side, afnemer: Side, plan: Plan) -> Comparison:
     matched = match(distributie.accepted, afnemer.accepted, keyless, plan)
     placed = matched.pairs.filter(pl.col(OTHER_KEY).is_null()).select(ROW + OTHER)
     refused = afnemer.rejected.join(placed, left_on=ROW, right_on=ROW + OTHER, how="anti")
-    # A distribution row without a key that nobody expects is no fault: a stichting without vestiging has none.
+    # A row without a key that nobody expects is no fault: a stichting without vestiging has none.
     expected = pl.col(FAULT).is_not_null() | plan.population
+    outside = refused.filter(pl.col(FAULT).is_null() & ~plan.participates).height
+    refused = refused.filter(pl.col(FAULT).is_not_null() | plan.participates)
     cells = _cell_findings(matched, distributie, afnemer, plan)
     findings = pl.concat(
         [
@@ -93,11 +95,14 @@ def compare(distributie: Side, afnemer: Side, plan: Plan) -> Comparison:
     return Comparison(
         findings=findings,
         fields=_per_field(findings, cell_counts(matched.pairs, plan.compared), plan),
-        rows=_row_counts(matched, distributie, afnemer, refused, expected),
+        rows=_row_counts(matched, distributie, afnemer, refused, expected)
+        | {"afnemer_buiten_populatie": matched.aside.height + outside},
     )
 
 
 def _cell_findings(matched: Matched, distributie: Side, afnemer: Side, plan: Plan) -> pl.DataFrame:
+    if not plan.compared:  # only the key is held on both sides: rows can still be absent or double
+        return pl.DataFrame(schema=FINDING_COLUMNS)
     found = cell_findings(_with_raws(suspects(matched.pairs, plan.compared), distributie, afnemer, plan), plan.compared)
     failing = afnemer.invalid.unique(["field", ROW], keep="first", maintain_order=True)
     failing = failing.select(pl.col(ROW).alias(ROW + OTHER), "field", pl.format("ongeldig:{}", "check").alias("check"))
@@ -182,7 +187,6 @@ def _row_counts(
         "afnemer_afgekeurd": refused.height,
         "afnemer_dubbel": matched.duplicates_afnemer.height,
         "afnemer_bij_dubbel": matched.beside_afnemer.height,
-        "afnemer_buiten_populatie": matched.aside.height,
         "gekoppeld": matched.pairs.height,
         "gekoppeld_buiten_populatie": matched.pairs.filter(~pl.col(EXPECTED)).height,
         "gekoppeld_via_andere_sleutel": matched.pairs.filter(pl.col(VIA).is_not_null()).height,

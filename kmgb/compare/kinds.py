@@ -24,7 +24,8 @@ class Kind(StrEnum):
     | cosmetisch | cell | equal only after a named tolerant rule |
     | afwijkend | cell | none of these, and not equal |
 
-    A cell is equal when the application's value is the distribution's value written by the application's agreements.
+    A cell is equal when the application's value is the distribution's value, or that value written by the
+    application's agreements.
     One cell has at most one finding. A partial delivery (not `whole`) says nothing about absent rows.
     """
 

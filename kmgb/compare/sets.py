@@ -31,8 +31,8 @@ def align_sets(pairs: pl.DataFrame, fields: Collection[str]) -> pl.DataFrame:
 def _aligned(pairs: pl.DataFrame, members: Sequence[str]) -> pl.DataFrame:
     ours = [pl.col(member) for member in members]
     theirs = [pl.col(member + OTHER) for member in members]
-    shared = [_in(mine, theirs) for mine in ours]
-    known = [_in(other, ours) for other in theirs]
+    shared = [_has_partner(place, ours, theirs) for place in range(len(members))]
+    known = [_has_partner(place, theirs, ours) for place in range(len(members))]
     stays = [
         ~is_shared & other.is_not_null() & ~is_known
         for is_shared, other, is_known in zip(shared, theirs, known, strict=True)
@@ -50,5 +50,10 @@ def _aligned(pairs: pl.DataFrame, members: Sequence[str]) -> pl.DataFrame:
     return pairs.with_columns(columns)
 
 
-def _in(value: pl.Expr, members: Sequence[pl.Expr]) -> pl.Expr:
-    return pl.any_horizontal(*((value == member).fill_null(value=False) for member in members))
+def _has_partner(place: int, members: Sequence[pl.Expr], others: Sequence[pl.Expr]) -> pl.Expr:
+    """True where the other side has this member; a member written twice needs two."""
+
+    def times(among: Sequence[pl.Expr]) -> pl.Expr:
+        return pl.sum_horizontal(*((members[place] == other).fill_null(value=False).cast(pl.Int32) for other in among))
+
+    return (times(others) > 0) & (times(members[: place + 1]) <= times(others))

@@ -19,6 +19,8 @@ from kmgb.compare.plan import CellPlan
 CUT_WIDTHS = (10, 17, 20, 24, 30, 40, 45, 80)
 DEFAULT_DISTANCE = 0.5  # metres
 _ON_MEANING = ("rechtsvorm_groep",)
+# What these folds take away has a meaning: it may stand on one side only, or on both sides alike.
+_ADDITIONS = ("haakjes", "plaats_achtervoegsel", "rechtsvorm_in_naam", "voorvoegsel_in_naam", "gebeurtenis_voorvoegsel")
 SENTINEL_DATES = (0, 10101, 17530101, 19000101, 99991231)
 
 _STREETS = {
@@ -110,14 +112,43 @@ def _may(rule: str, cell: CellPlan, afnemer: pl.Expr) -> pl.Expr:
 def _explanations(cell: CellPlan, distributie: pl.Expr, afnemer: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
     folds = [name for name in cell.tolerant if name in FOLDS]
     tests = [name for name in cell.tolerant if name in TESTS]
-    yield from ((name, _folded((name,), distributie) == _folded((name,), afnemer)) for name in folds)
+
+    def same(names: Sequence[str]) -> pl.Expr:
+        equal = _folded(names, distributie) == _folded(names, afnemer)
+        for name in set(names) & set(_ADDITIONS):
+            equal = equal & _agree(_addition(name, distributie), _addition(name, afnemer))
+        if cell.field.datatype == "composite" and "spaties" in names:
+            equal = equal & (_numbers(distributie) == _numbers(afnemer))
+        return equal
+
+    yield from ((name, same((name,))) for name in folds)
     yield from ((name, TESTS[name](cell, distributie, afnemer)) for name in tests)
     for count in sorted({2, len(folds)} & set(range(2, len(folds) + 1))):
         for names in combinations(folds, count):
-            yield "+".join(names), _folded(names, distributie) == _folded(names, afnemer)
-    if "afgekapt" in tests and folds:
-        cut = _cut(cell, _folded(folds, distributie), _folded(folds, afnemer))
-        yield "+".join([*folds, "afgekapt"]), cut
+            yield "+".join(names), same(names)
+    # Without its blanks a text has no words left to be cut in.
+    words = [name for name in folds if name != "spaties"]
+    if "afgekapt" in tests and words:
+        cut = _cut(cell, _folded(words, distributie), _folded(words, afnemer))
+        yield "+".join([*words, "afgekapt"]), cut
+
+
+def _addition(name: str, text: pl.Expr) -> pl.Expr:
+    """The letters and digits that this fold takes away; null when it takes nothing."""
+    whole, rest = (
+        value.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "") for value in (text, FOLDS[name](text))
+    )
+    taken = whole.str.strip_prefix(rest).str.strip_suffix(rest)
+    return pl.when(whole != rest).then(taken)
+
+
+def _numbers(text: pl.Expr) -> pl.Expr:
+    """The numbers of an address one by one: without blanks 12 2 would be 122."""
+    return text.str.extract_all(r"[0-9]+").list.join(" ")
+
+
+def _agree(ours: pl.Expr, theirs: pl.Expr) -> pl.Expr:
+    return (ours == theirs).fill_null(value=True)
 
 
 def _folded(names: Sequence[str], text: pl.Expr) -> pl.Expr:
@@ -129,7 +160,7 @@ def _folded(names: Sequence[str], text: pl.Expr) -> pl.Expr:
 def _cut(_: CellPlan, distributie: pl.Expr, afnemer: pl.Expr) -> pl.Expr:
     """Cut at a common column width, inside a word: a cut between words may as well be another, shorter value."""
     length = afnemer.str.len_chars()
-    inside = distributie.str.slice(length - 1, 2).str.contains(r"^\w\w$")
+    inside = distributie.str.slice(length - 1, 2).str.contains(r"^[\p{L}\p{N}]{2}$")
     return length.is_in(CUT_WIDTHS) & distributie.str.starts_with(afnemer) & inside
 
 
@@ -147,10 +178,10 @@ def _inclusive_end(_: CellPlan, distributie: pl.Expr, afnemer: pl.Expr) -> pl.Ex
     """The application writes the last day a row was valid, the register the first day it was not."""
 
     def as_day(value: pl.Expr) -> pl.Expr:
-        return pl.date(value // 10000, value // 100 % 100, value % 100)
+        # Through text: pl.date stops the whole run at a day that does not exist (polars 2.1).
+        return value.cast(pl.String).str.zfill(8).str.to_date("%Y%m%d", strict=False)
 
-    valid = (afnemer % 100 > 0) & (distributie % 100 > 0)
-    return valid & (as_day(distributie).dt.offset_by("-1d") == as_day(afnemer))
+    return (as_day(distributie).dt.offset_by("-1d") == as_day(afnemer)).fill_null(value=False)
 
 
 def _near(cell: CellPlan, distributie: pl.Expr, afnemer: pl.Expr) -> pl.Expr:

@@ -18,7 +18,7 @@ from kmgb.normalise import addresses, names, numbers
 from kmgb.normalise.convert import Convention, convert
 from kmgb.normalise.distinct import read_text
 
-_READ = "__gelezen"
+_ID_TYPES = ("01", "02", "03", "20")  # the types of BAG objects that an address is made of
 
 # `afleiden`: from which delivered columns a field that the application does not hold as such is made.
 _DERIVATIONS: Mapping[str, Callable[..., pl.Expr]] = {
@@ -200,11 +200,19 @@ def _unchanged(text: pl.Expr) -> pl.Expr:
 
 
 def _identifier_of_type(text: pl.Expr, *, part: Field) -> pl.Expr:
-    """The BAG id of this part out of a text that holds several: they are told apart by their object type."""
+    """The BAG id of this part out of a text that holds several: they are told apart by their object type.
+
+    What is no id of any type stands in for the part that has none: it fails its check instead of passing for empty.
+    Only zeros are the standard value of the LO for an unknown id.
+    """
     types = next(check for check in part.checks if check.startswith("bag_id:")).partition(":")[2].split(",")
     digits = text.str.replace_all(r"[^0-9]+", " ").str.strip_chars().str.replace(r"^([0-9]{16})([0-9]{16})$", "$1 $2")
-    ids = digits.str.split(" ").list.eval(numbers.zero_filled(pl.element(), 16))
-    return ids.list.eval(pl.element().filter(pl.element().str.slice(4, 2).is_in(types))).list.first()
+    ids = digits.str.split(" ").list.eval(
+        numbers.zero_filled(pl.element().filter(pl.element().str.contains("[1-9]")), 16)
+    )
+    kind = pl.element().str.slice(4, 2)
+    own, strange = (ids.list.eval(pl.element().filter(of)) for of in (kind.is_in(types), ~kind.is_in(_ID_TYPES)))
+    return pl.coalesce(own.list.first(), strange.list.first(), pl.when(~text.str.contains("[0-9]")).then(text))
 
 
 def _date_text(parts: Mapping[str, pl.Expr]) -> pl.Expr:

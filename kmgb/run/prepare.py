@@ -34,9 +34,15 @@ def prepare(
     history: bool,
     day: date,
 ) -> Prepared:
-    """Read the frame once and make it ready. With `history` every voorkomen stays, else the one current on `day`."""
+    """Read the frame once and make it ready. With `history` every voorkomen stays, else the one current on `day`.
+
+    A voorkomen that was put right on the day it began was never valid, and does not count in either case.
+    """
     whole = normalise(frame.collect(), mapping, entity, catalogue)
-    current = whole if history or mapping.historie == "geen" else whole.filter(_is_current(whole, entity, day))
+    if history:
+        current = whole.filter(_lasted(whole, entity))
+    else:
+        current = whole if mapping.historie == "geen" else whole.filter(_is_current(whole, entity, day))
     fields = normalised_fields(mapping, entity)
     allowed = {name: tuple(code.code for code in codes) for name, codes in catalogue.code_lists.items()}
     checked = validate(current, fields, key, allowed, day)
@@ -48,6 +54,14 @@ def prepare(
         rejected=checked.rejected.height,
         past=whole.height - current.height,
     )
+
+
+def _lasted(frame: pl.DataFrame, entity: Entity) -> pl.Expr:
+    """False for a voorkomen that ended the day it began: it shares its begin with the one that replaced it."""
+    begin, end = entity.version, entity.version_end
+    if begin is None or end is None or not {begin.name, end.name} <= set(frame.columns):
+        return pl.lit(value=True)
+    return (pl.col(begin.name) != pl.col(end.name)).fill_null(value=True)
 
 
 def _is_current(frame: pl.DataFrame, entity: Entity, day: date) -> pl.Expr:
