@@ -208,6 +208,7 @@ def _tokens(text: str) -> list[tuple[str, str, int]]:
     while at < len(text.rstrip()):
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
+            at += len(text[at:]) - len(text[at:].lstrip())
             raise PopulationError(f"onbegrijpelijk teken bij {text[at : at + 20].strip()!r} (teken {at + 1}).", at)
         kind = match.lastgroup
         tokens.append((kind, match.group(kind), match.start(kind)))

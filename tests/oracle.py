@@ -20,7 +20,7 @@ UNREADABLE = object()
 SENTINELS = {0, 10101, 17530101, 19000101, 99991231}
 CUTS = {10, 17, 20, 24, 30, 40, 45, 80}
 _LETTERS = dict(
-    zip("łŁıøØßðÐđĐĸŧŦæÆœŒþÞŋŊħĦ", "l L i o O ss d D d D k t T ae AE oe OE th TH n N h H".split(), strict=True)
+    zip("łŁıøØßðÐđĐĸŧŦæÆœŒþÞŋŊħĦ", ["l", "L", "i", "o", "O", "ss", "d", "D", "d", "D", "k", "t", "T", "ae", "AE", "oe", "OE", "th", "TH", "n", "N", "h", "H"], strict=True)
 )
 _QUOTES = dict.fromkeys("‘’‛´`", "'") | dict.fromkeys("“”", '"')
 YES, NO = {"j", "ja", "y", "yes", "1", "-1", "true", "waar", "x", "t"}, {"n", "nee", "no", "0", "false", "onwaar", "f"}
@@ -200,7 +200,9 @@ def only_writing(rule: Rule, ours: Any, theirs: Any) -> bool:
 def _same(names: Sequence[str], ours: str, theirs: str) -> bool:
     """Two different remarks in brackets are two meanings; a remark beside none is one."""
     if "haakjes" in names:
-        remarks = [re.sub(r"\W", "", found[0].lower()) for t in (ours, theirs) if (found := re.findall(r"\(([^)]*)\)$", t))]
+        remarks = [
+            re.sub(r"\W", "", found[0].lower()) for t in (ours, theirs) if (found := re.findall(r"\(([^)]*)\)$", t))
+        ]
         if len(set(remarks)) > 1:
             return False
     return _fold(names, ours) == _fold(names, theirs)

@@ -100,7 +100,7 @@ def test_case_rows_on_one_side_only(case: Case) -> None:
 @pytest.mark.shared
 def test_case_every_planted_difference_and_no_other(case: Case) -> None:
     lost = {cell for cell in case.planted("codering_verlies") if cell[0] not in case.double}
-    shown = {cell for cell in case.planted("verwacht", "diakriet_verloren")}
+    shown = set(case.planted("verwacht", "diakriet_verloren"))
     found = cells(case.findings, *DIFFERENT)
     assert found - shown == case.planted("verwacht", "verschillen") | (lost - shown)
 

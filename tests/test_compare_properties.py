@@ -34,7 +34,18 @@ TEXTS = [
 ]  # fmt: skip
 IDS = ["0998200000000001", "998200000000001", "NL.IMBAG.Nummeraanduiding.0998200000000002", "0998.200000000002", "", "x",
        "0998200000000003", " 0998200000000004 ", "998200000000004,0", "0998200000000005"]  # fmt: skip
-BSNS = ["999990019", "9999.90.019", "9842", "000009842", "999990020", "999990020.0", "", "geen", "999990032", "999990044"]
+BSNS = [
+    "999990019",
+    "9999.90.019",
+    "9842",
+    "000009842",
+    "999990020",
+    "999990020.0",
+    "",
+    "geen",
+    "999990032",
+    "999990044",
+]
 AREAS = ["", "0", "10", "10,00", "10.0", "11", "10,5", "tien", " 10", "+10", "0010"]
 METRES = ["", "0", "100000", "100000.5", "100000,5", "100000.3", "100001.2", "99999.9996", "honderd"]
 FLAGS = ["", "J", "j", "Ja", "1", "true", "N", "nee", "0", "false", "misschien"]
@@ -99,7 +110,7 @@ def table(entity: str, seed: int, rows: int) -> list[Row]:
     return [{rule.name: chance.choice(VALUES[rule.name]) for rule in RULES[entity]} for _ in range(rows)]
 
 
-@pytest.mark.parametrize("seed", range(int(__import__('os').environ.get('NSEED','12'))))
+@pytest.mark.parametrize("seed", range(int(__import__("os").environ.get("NSEED", "12"))))
 @pytest.mark.parametrize("entity", list(RULES))
 def test_agrees_with_the_second_opinion(entity: str, seed: int) -> None:
     key, *rules = (known(entity, rule) for rule in RULES[entity])

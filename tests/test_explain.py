@@ -13,7 +13,9 @@ from kmgb.explain import CLUSTER_COLUMNS, EXAMPLES, clusters
 def findings(rows: list[tuple[str, str, str, str | None, str | None, str | None]]) -> pl.DataFrame:
     """Rows of key, field, kind, rule, distributie, afnemer_value."""
     names = ("key", "field", "kind", "rule", "distributie", "afnemer_value")
-    filled = [dict.fromkeys(FINDING_COLUMNS) | dict(zip(names, row, strict=True)) | {"severity": "normaal"} for row in rows]
+    filled = [
+        dict.fromkeys(FINDING_COLUMNS) | dict(zip(names, row, strict=True)) | {"severity": "normaal"} for row in rows
+    ]
     return pl.DataFrame(filled, schema=FINDING_COLUMNS)
 
 
@@ -22,7 +24,10 @@ def test_three_equal_pairs_are_a_pattern() -> None:
     rows += [("8", "geslacht", "afwijkend", None, "V", "M"), ("9", "geslacht", "afwijkend", None, "O", "M")]
     outcome = clusters(findings(rows))
     assert outcome.columns == list(CLUSTER_COLUMNS)
-    assert outcome.select("field", "from", "to", "count").rows() == [("geslacht", "M", "V", 3), ("geslacht", None, None, 2)]
+    assert outcome.select("field", "from", "to", "count").rows() == [
+        ("geslacht", "M", "V", 3),
+        ("geslacht", None, None, 2),
+    ]
     assert outcome["keys"].to_list() == [["0", "1", "2"], ["8", "9"]]
 
 

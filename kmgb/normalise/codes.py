@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -19,9 +20,9 @@ def to_code(text: pl.Expr, agreed: Mapping[str, str], known: Sequence[Code]) -> 
     `agreed` is the mapping's own table (theirs -> ours) and goes before the catalogue's codes and labels (`known`).
     Letter case is ignored: a code list holds no two codes that differ only in case.
     """
-    table = {code.label.casefold(): code.code for code in known if code.label}
-    table |= {code.code.casefold(): code.code for code in known}
-    table |= {theirs.strip().casefold(): ours for theirs, ours in agreed.items()}
+    table = {_plain(code.label): code.code for code in known if code.label}
+    table |= {_plain(code.code): code.code for code in known}
+    table |= {_plain(theirs): ours for theirs, ours in agreed.items()}
     if not table:
         return text
     return pl.coalesce(_looked_up(text, table), text)
@@ -29,7 +30,12 @@ def to_code(text: pl.Expr, agreed: Mapping[str, str], known: Sequence[Code]) -> 
 
 def to_boolean(text: pl.Expr, agreed: Mapping[str, str]) -> pl.Expr:
     """J or N; null where the value is neither (unreadable). Source: catalogue, rule bool_map."""
-    return _looked_up(text, _BOOLEANS | {theirs.strip().casefold(): ours for theirs, ours in agreed.items()})
+    return _looked_up(text, _BOOLEANS | {_plain(theirs): ours for theirs, ours in agreed.items()})
+
+
+def _plain(word: str) -> str:
+    """A word of a table as clean text is: see `text.clean`. Not casefold: polars has only to_lowercase."""
+    return " ".join(unicodedata.normalize("NFC", word).split()).lower()
 
 
 def _looked_up(text: pl.Expr, table: Mapping[str, str]) -> pl.Expr:
