@@ -20,7 +20,35 @@ UNREADABLE = object()
 SENTINELS = {0, 10101, 17530101, 19000101, 99991231}
 CUTS = {10, 17, 20, 24, 30, 40, 45, 80}
 _LETTERS = dict(
-    zip("łŁıøØßðÐđĐĸŧŦæÆœŒþÞŋŊħĦ", ["l", "L", "i", "o", "O", "ss", "d", "D", "d", "D", "k", "t", "T", "ae", "AE", "oe", "OE", "th", "TH", "n", "N", "h", "H"], strict=True)
+    zip(
+        "łŁıøØßðÐđĐĸŧŦæÆœŒþÞŋŊħĦ",
+        [
+            "l",
+            "L",
+            "i",
+            "o",
+            "O",
+            "ss",
+            "d",
+            "D",
+            "d",
+            "D",
+            "k",
+            "t",
+            "T",
+            "ae",
+            "AE",
+            "oe",
+            "OE",
+            "th",
+            "TH",
+            "n",
+            "N",
+            "h",
+            "H",
+        ],
+        strict=True,
+    )
 )
 _QUOTES = dict.fromkeys("‘’‛´`", "'") | dict.fromkeys("“”", '"')
 YES, NO = {"j", "ja", "y", "yes", "1", "-1", "true", "waar", "x", "t"}, {"n", "nee", "no", "0", "false", "onwaar", "f"}
