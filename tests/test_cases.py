@@ -141,11 +141,9 @@ def town_rows(entity: str) -> tuple[Row, ...]:
 
 
 @pytest.mark.parametrize("habit", HABITS, ids=lambda habit: habit.name)
-@pytest.mark.parametrize(
-    "entity", ["nummeraanduiding", "verblijfsobject", "ligplaats", "standplaats", "pand", "personen", "nnp"]
-)
+@pytest.mark.parametrize("entity", ["nummeraanduiding", "verblijfsobject", "ligplaats", "pand", "personen", "nnp"])
 def test_variation_gives_its_truth(entity: str, habit: Habit, tmp_path: Path) -> None:
-    town = Town(load_catalogue()[entity], load_catalogue(), habit, list(town_rows(entity)), seed=SEED)
+    town = Town(load_catalogue()[entity], load_catalogue(), habit, list(town_rows(entity)), seed=1)
     town.plant()
     findings = run_compare(*_delivered(town, tmp_path), tmp_path / "uit")
     different = findings.filter(pl.col("kind").is_in(DIFFERENT)).select("key", "field", "kind")

@@ -47,27 +47,22 @@ def test_labels_are_those_of_bijlage_2(shared: Path) -> None:
     assert ours == listed
 
 
-@pytest.mark.parametrize("field", FIELDS, ids=named)
-def test_every_field_is_described(field: Field) -> None:
-    assert field.group
-    assert field.source
-    assert field.severity in SEVERITIES
-    assert field.label
-    assert "__" not in field.name
+def test_every_field_is_described() -> None:
+    silent = [named(f) for f in FIELDS if not (f.group and f.source and f.label and f.severity in SEVERITIES)]
+    assert silent == []
 
 
-@pytest.mark.parametrize("field", FIELDS, ids=named)
-def test_every_name_in_the_catalogue_is_known_to_the_code(field: Field) -> None:
-    assert {step.partition(":")[0] for step in field.steps} <= set(_STEPS) | _READ_BY_TYPE
-    assert set(field.tolerant) <= set(FOLDS) | set(TESTS) | _DIAGNOSED
-    for check in field.checks:
-        assert check.partition(":")[0] in SENTENCES
-        if check.startswith("in_list:"):
-            assert CATALOGUE.code_lists[check.partition(":")[2]]
-        if check.startswith("not_before:"):
-            assert check.partition(":")[2] in CATALOGUE[field.entity]
-        frame = pl.DataFrame(schema={name: f.dtype for name, f in CATALOGUE[field.entity]._by_name.items()})
-        assert frame.select(check_expression(check, field, {}, date(2024, 1, 1))).dtypes == [pl.Boolean]
+@pytest.mark.parametrize("entity", list(COUNTS))
+def test_every_name_in_the_catalogue_is_known_to_the_code(entity: str) -> None:
+    of = CATALOGUE[entity]
+    frame = pl.DataFrame(schema={name: of[name].dtype for name in of.names})
+    for field in (*of.fields, *of.parts):
+        assert {step.partition(":")[0] for step in field.steps} <= set(_STEPS) | _READ_BY_TYPE, field.name
+        assert set(field.tolerant) <= set(FOLDS) | set(TESTS) | _DIAGNOSED, field.name
+        for check in field.checks:
+            assert check.partition(":")[0] in SENTENCES, field.name
+            assert not check.startswith("in_list:") or CATALOGUE.codes(field), field.name
+            assert frame.select(check_expression(check, field, {}, date(2024, 1, 1))).dtypes == [pl.Boolean], check
 
 
 def test_codes_of_a_list_differ_in_more_than_case() -> None:

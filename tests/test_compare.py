@@ -13,7 +13,6 @@ from kmgb.compare.kinds import Kind
 from kmgb.compare.tolerant import FOLDS, TESTS
 
 BSN, OTHER_BSN, WRONG_BSN = "999990019", "999990020", "999990018"
-A_NUMMER = "1234567"
 
 
 def person(bsn: str | None = BSN, **fields: str | None) -> Row:
@@ -58,9 +57,9 @@ def test_dubbel_is_a_key_that_occurs_twice_and_is_not_compared() -> None:
 
 
 def test_sleutelverschil_is_found_by_another_key() -> None:
-    ours, theirs = [person(a_nummer="1010120106")], [person(OTHER_BSN, a_nummer="1010120106")]
+    ours, theirs = [person(a_nummer="1010120137")], [person(OTHER_BSN, a_nummer="1010120137")]
     comparison = compared("personen", ours, theirs, alternatieve_sleutels=(("a_nummer",),))
-    assert (BSN, "", "sleutelverschil", "a_nummer") in found(comparison)
+    assert found(comparison) == [(BSN, "", "sleutelverschil", "a_nummer")]
     assert comparison.only_distributie().is_empty()
     assert comparison.only_afnemer().is_empty()
 
@@ -435,10 +434,10 @@ def test_a_row_that_could_not_be_read_whole_is_rejected_with_its_reason() -> Non
 
 
 def test_an_alternative_key_places_a_row_without_key() -> None:
-    ours = [person(a_nummer="1010120106", voornamen="Jan")]
-    theirs = [person(None, a_nummer="1010120106", voornamen="Piet")]
+    ours = [person(a_nummer="1010120137", voornamen="Jan")]
+    theirs = [person(None, a_nummer="1010120137", voornamen="Piet")]
     comparison = compared("personen", ours, theirs, alternatieve_sleutels=(("a_nummer",),))
-    assert [row[1:] for row in found(comparison) if row[1] != "a_nummer"] == [
+    assert [row[1:] for row in found(comparison)] == [
         ("", "sleutelverschil", "a_nummer"),
         ("voornamen", "afwijkend", None),
     ]
@@ -446,8 +445,8 @@ def test_an_alternative_key_places_a_row_without_key() -> None:
 
 
 def test_an_alternative_key_that_two_rows_share_finds_nobody() -> None:
-    ours = [person(a_nummer="1010120106")]
-    theirs = [person(OTHER_BSN, a_nummer="1010120106"), person("999990032", a_nummer="1010120106")]
+    ours = [person(a_nummer="1010120137")]
+    theirs = [person(OTHER_BSN, a_nummer="1010120137"), person("999990032", a_nummer="1010120137")]
     comparison = compared("personen", ours, theirs, alternatieve_sleutels=(("a_nummer",),))
     assert comparison.counts()["sleutelverschil"] == 0
     assert comparison.only_distributie().to_list() == [BSN]
@@ -455,11 +454,11 @@ def test_an_alternative_key_that_two_rows_share_finds_nobody() -> None:
 
 def test_alternative_keys_are_tried_in_turn_and_only_for_leftovers() -> None:
     ours = [
-        person(a_nummer="1010120106", geboortedatum="19800101"),
-        person(OTHER_BSN, a_nummer="1010120118", geboortedatum="19800102"),
+        person(a_nummer="1010120137", geboortedatum="19800101"),
+        person(OTHER_BSN, a_nummer="1010120141", geboortedatum="19800102"),
     ]
     theirs = [
-        person("999990032", a_nummer="1010120106", geboortedatum="19800102"),
+        person("999990032", a_nummer="1010120137", geboortedatum="19800102"),
         person(OTHER_BSN, a_nummer="", geboortedatum="19800102"),
     ]
     comparison = compared("personen", ours, theirs, alternatieve_sleutels=(("a_nummer",), ("geboortedatum",)))

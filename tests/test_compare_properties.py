@@ -126,7 +126,7 @@ def test_agrees_with_the_second_opinion(entity: str, seed: int) -> None:
 FIELDS = ("voornamen", "geboortedatum", "geslacht", "indicatie_geheim")
 row = st.fixed_dictionaries({"bsn": st.sampled_from(BSNS)} | {name: st.sampled_from(VALUES[name]) for name in FIELDS})
 tables = st.lists(row, max_size=8)
-few = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def cells_and_rows(ours: list[Row], theirs: list[Row]) -> set[tuple[str, str, str]]:

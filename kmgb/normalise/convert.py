@@ -85,7 +85,8 @@ def _stepped(field: Field, text: pl.Expr, *, whole: bool) -> Value:
     """Follow the steps of the field. Reading can fail up to the step `digits`; what comes after it finishes."""
     names = [step.partition(":")[0] for step in field.steps]
     if "digits" not in names:
-        return Value(_followed(text, field.steps), fallible=False)
+        # Of a telephone number "-" or an address "," nothing is left: that is empty, not a text of no length.
+        return Value(_emptied(_followed(text, field.steps), "") if field.steps else text, fallible=False)
     last = names.index("digits") + 1
     # Text that is all digits already has nothing in front of them to take away.
     read = text if whole else _followed(text, field.steps[:last])
