@@ -16,10 +16,9 @@ from pandera.api.polars.types import PolarsData
 from pandera.errors import SchemaErrors
 
 from kmgb.catalogue.checks import Allowed, check_expression
-from kmgb.catalogue.columns import FAULT, ROW, UNREADABLE
+from kmgb.catalogue.columns import FAULT, REASON, ROW, UNREADABLE
 from kmgb.catalogue.fields import Field
 
-REASON = "__reden"
 _REJECTS = {"gelezen": "", "sleutel_leeg": "de sleutel is leeg", "sleutel_onleesbaar": "de sleutel is onleesbaar"}
 
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sides import Row, delivered, mapped
 
-from kmgb.catalogue.columns import FAULT, ROW
+from kmgb.catalogue.columns import FAULT, REASON, ROW
 from kmgb.catalogue.fields import load_catalogue
 from kmgb.normalise.frame import normalise, normalised_fields
-from kmgb.validate import REASON, Validated, validate
+from kmgb.validate import Validated, validate
 
 CATALOGUE = load_catalogue()
 ALLOWED = {name: tuple(code.code for code in codes) for name, codes in CATALOGUE.code_lists.items()}

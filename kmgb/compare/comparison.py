@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from kmgb.catalogue.columns import FAULT, RAW, ROW
+from kmgb.catalogue.columns import FAULT, RAW, REASON, ROW
 from kmgb.compare.cells import UNDECIDED, as_text, cell_counts, cell_findings, suspects
 from kmgb.compare.kinds import FINDING_COLUMNS, KEY, OTHER, Kind
 from kmgb.compare.match import EXPECTED, OTHER_KEY, VIA, Matched, match
 from kmgb.compare.plan import CellPlan, Plan
 from kmgb.compare.rows import invalid_keys, rejected_findings, row_findings
 
-REASON = "__reden"
 _UNEQUAL = (Kind.AFWIJKEND, Kind.LEEG_IN_APPLICATIE, Kind.LEEG_IN_BRON, Kind.COSMETISCH)
 
 
@@ -75,11 +74,9 @@ def compare(distributie: Side, afnemer: Side, plan: Plan) -> Comparison:
     keyless = afnemer.rejected.filter(pl.col(FAULT).is_null())
     matched = match(distributie.accepted, afnemer.accepted, keyless, plan)
     placed = matched.pairs.filter(pl.col(OTHER_KEY).is_null()).select(ROW + OTHER)
-    refused = afnemer.rejected.join(placed, left_on=ROW, right_on=ROW + OTHER, how="anti")
-    # A row without a key that nobody expects is no fault: a stichting without vestiging has none.
-    expected = pl.col(FAULT).is_not_null() | plan.population
-    outside = refused.filter(pl.col(FAULT).is_null() & ~plan.participates).height
-    refused = refused.filter(pl.col(FAULT).is_not_null() | plan.participates)
+    unplaced = afnemer.rejected.join(placed, left_on=ROW, right_on=ROW + OTHER, how="anti")
+    refused_ours = distributie.rejected.filter(_counts_as_rejected(plan.population))
+    refused_theirs = unplaced.filter(_counts_as_rejected(plan.participates))
     cells = _cell_findings(matched, distributie, afnemer, plan)
     findings = pl.concat(
         [
@@ -87,17 +84,26 @@ def compare(distributie: Side, afnemer: Side, plan: Plan) -> Comparison:
             cells,
             _invalid_but_equal(matched, cells, distributie, afnemer, plan),
             _key_findings(matched, distributie, afnemer, plan),
-            rejected_findings(_with_raw_key(distributie.rejected.filter(expected), plan), plan, distributie=True),
-            rejected_findings(_with_raw_key(refused, plan), plan, distributie=False),
+            rejected_findings(_with_raw_key(refused_ours, plan), plan, distributie=True),
+            rejected_findings(_with_raw_key(refused_theirs, plan), plan, distributie=False),
         ]
     ).with_columns(pl.lit(plan.key_field).alias("key_field"))
     findings = findings.sort("key", "field", "kind", "rule", nulls_last=True)
-    return Comparison(
-        findings=findings,
-        fields=_per_field(findings, cell_counts(matched.pairs, plan.compared), plan),
-        rows=_row_counts(matched, distributie, afnemer, refused, expected)
-        | {"afnemer_buiten_populatie": matched.aside.height + outside},
-    )
+    rows = _row_counts(matched, distributie, afnemer) | {
+        "distributie_afgekeurd": refused_ours.height,
+        "distributie_buiten_populatie": (
+            matched.missing.filter(~pl.col(EXPECTED)).height + distributie.rejected.height - refused_ours.height
+        ),
+        "afnemer_afgekeurd": refused_theirs.height,
+        "afnemer_buiten_populatie": matched.aside.height + unplaced.height - refused_theirs.height,
+    }
+    fields = _per_field(findings, cell_counts(matched.pairs, plan.compared), plan)
+    return Comparison(findings, fields, rows)
+
+
+def _counts_as_rejected(expected: pl.Expr) -> pl.Expr:
+    """False for a row without a key that nobody expects: a stichting without vestiging has none, and is no fault."""
+    return pl.col(FAULT).is_not_null() | expected
 
 
 def _cell_findings(matched: Matched, distributie: Side, afnemer: Side, plan: Plan) -> pl.DataFrame:
@@ -173,18 +179,12 @@ def _shaped(findings: pl.DataFrame) -> pl.DataFrame:
     return findings.with_columns(pl.col(KEY).alias("key"), nothing).select(*FINDING_COLUMNS)
 
 
-def _row_counts(
-    matched: Matched, distributie: Side, afnemer: Side, refused: pl.DataFrame, expected: pl.Expr
-) -> dict[str, int]:
-    keyless = distributie.rejected.filter(~expected).height
+def _row_counts(matched: Matched, distributie: Side, afnemer: Side) -> dict[str, int]:
     return {
         "distributie": distributie.accepted.height + distributie.rejected.height,
-        "distributie_afgekeurd": distributie.rejected.height - keyless,
         "distributie_dubbel": matched.duplicates_distributie.height,
         "distributie_bij_dubbel": matched.beside_distributie.height,
-        "distributie_buiten_populatie": matched.missing.filter(~pl.col(EXPECTED)).height + keyless,
         "afnemer": afnemer.accepted.height + afnemer.rejected.height,
-        "afnemer_afgekeurd": refused.height,
         "afnemer_dubbel": matched.duplicates_afnemer.height,
         "afnemer_bij_dubbel": matched.beside_afnemer.height,
         "gekoppeld": matched.pairs.height,

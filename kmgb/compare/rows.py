@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from kmgb.catalogue.columns import ROW
+from kmgb.catalogue.columns import REASON, ROW
 from kmgb.compare.kinds import FINDING_COLUMNS, KEY, Kind
 from kmgb.compare.match import EXPECTED, OTHER_KEY, VIA, Matched
 from kmgb.compare.plan import ROW_SEVERITY, Plan
@@ -37,7 +37,7 @@ def rejected_findings(rejected: pl.DataFrame, plan: Plan, *, distributie: bool) 
     name = pl.format("rij {} van de distributie" if distributie else "rij {}", pl.col(ROW))
     side = {"distributie_raw": "raw"} if distributie else {"afnemer_raw": "raw"}
     values = {column: pl.col(source) for column, source in side.items()}
-    return _finding(rejected, name, Kind.ONGELDIG, "hoog", rule=pl.col("__reden"), field=plan.key[0], **values)
+    return _finding(rejected, name, Kind.ONGELDIG, "hoog", rule=pl.col(REASON), field=plan.key[0], **values)
 
 
 def invalid_keys(rows: pl.DataFrame, invalid: pl.DataFrame, plan: Plan, *, distributie: bool) -> pl.DataFrame:

@@ -149,10 +149,6 @@ class Faults:
         """A finding that lies in the source itself."""
         self._add(self.key(row), name, kind, note=note)
 
-    def report_keyless(self, at: int, key: str, note: str) -> None:
-        """A row of the source without a key, named after its place in the aanlevering."""
-        self._add(f"rij {at}", key, "ongeldig", note=note)
-
     def report_double(self, row: int, note: str) -> None:
         """A row that stands in the source twice; it is not compared."""
         self._add(self.key(row), "", "dubbel", note=note)

@@ -40,11 +40,6 @@ def parse_date(text: pl.Expr, convention: str = "") -> pl.Expr:
     return general
 
 
-def known_precision(value: pl.Expr) -> pl.Expr:
-    """How much of a date is known: 0 nothing, 1 the year, 2 the month, 3 the day."""
-    return (value >= 10000).cast(pl.Int8) + (value // 100 % 100 > 0).cast(pl.Int8) + (value % 100 > 0).cast(pl.Int8)
-
-
 def _general(text: pl.Expr) -> pl.Expr:
     def part(*numbers: int) -> pl.Expr:
         return pl.coalesce(*(pl.field(str(n)) for n in numbers)).str.to_integer(dtype=pl.Int32, strict=False)

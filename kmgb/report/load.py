@@ -27,22 +27,22 @@ SHOWN_FINDINGS = 300
 SHOWN_CLUSTERS = 60
 
 
-def load_run(history: History, catalogue: Catalogue, run_id: int) -> RunReport:
-    """The report of one run. Raises: StoreError when it does not exist or the key is another."""
-    stored = history.run(run_id)
-    return _report(history, catalogue[stored.entity], stored)
+def load_run(history: History, catalogue: Catalogue, stored: StoredRun, findings: pl.DataFrame) -> RunReport:
+    """The report of one run. `findings` are those of the run: opening them is dear, and they are also written out."""
+    return _report(history, catalogue[stored.entity], stored, findings)
 
 
 def load_overview(history: History, catalogue: Catalogue, made: datetime, afnemers: Sequence[str]) -> Overview:
     """The newest run of every controle; `afnemers` are all applications that should have one."""
-    runs = tuple(_report(history, catalogue[stored.entity], stored) for stored in history.newest())
+    runs = tuple(
+        _report(history, catalogue[stored.entity], stored, history.findings(stored)) for stored in history.newest()
+    )
     seen = {report.afnemer for report in runs}
     return Overview(made, runs, tuple(name for name in afnemers if name not in seen))
 
 
-def _report(history: History, entity: Entity, stored: StoredRun) -> RunReport:
+def _report(history: History, entity: Entity, stored: StoredRun, findings: pl.DataFrame) -> RunReport:
     quarantined = stored.status == QUARANTINE
-    findings = history.findings(stored)
     changes = history.changes(stored)
     facts, outcome = stored.facts, stored.outcome
     return RunReport(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -167,7 +167,7 @@ def _prepare(
     return prepare(landed.frame, mapping, entity, municipality.catalogue, key=key, history=history, day=day)
 
 
-def _day(municipality: Municipality, manifest: Manifest) -> Any:
+def _day(municipality: Municipality, manifest: Manifest) -> date:
     return manifest.peildatum.astimezone(ZoneInfo(municipality.settings.timezone)).date()
 
 

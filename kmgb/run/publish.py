@@ -22,11 +22,12 @@ def publish_run(municipality: Municipality, run_id: int) -> Path:
     stored = municipality.history.run(run_id)
     folder = settings.output
     folder.mkdir(parents=True, exist_ok=True)
+    findings = municipality.history.findings(stored)
     if stored.status != QUARANTINE:
-        record = mask_findings(finding_record(municipality, stored), municipality.catalogue[stored.entity])
+        record = mask_findings(finding_record(municipality, stored, findings), municipality.catalogue[stored.entity])
         write_findings(record, folder / csv_name(stored), folder / parquet_name(stored))
     page = Renderer(settings.templates, settings.timezone).run(
-        load_run(municipality.history, municipality.catalogue, run_id)
+        load_run(municipality.history, municipality.catalogue, stored, findings)
     )
     path = folder / report_name(stored)
     path.write_text(page, encoding="utf-8")
@@ -43,25 +44,21 @@ def publish_overview(municipality: Municipality, now: datetime) -> Path:
     return path
 
 
-def finding_record(municipality: Municipality, stored: StoredRun) -> pl.DataFrame:
-    """The findings as they stood after a run, in the schema of design section 7 (columns RECORD), values unmasked."""
+def finding_record(municipality: Municipality, stored: StoredRun, findings: pl.DataFrame) -> pl.DataFrame:
+    """The findings of a run (see History.findings) in the schema of design section 7 (columns RECORD), unmasked."""
     history = municipality.history
     peildatums = {
         "peildatum_distributie": history.delivery(stored.distributie_id).peildatum if stored.distributie_id else None,
         "peildatum_afnemer": history.delivery(stored.afnemer_id).peildatum if stored.afnemer_id else None,
     }
     facts = [pl.lit(moment, dtype=pl.Datetime("us", "UTC")).alias(name) for name, moment in peildatums.items()]
-    return (
-        history.findings(stored)
-        .with_columns(
-            pl.lit(stored.id).alias("run_id"),
-            pl.lit(stored.afnemer).alias("afnemer"),
-            pl.lit(stored.entity).alias("entity"),
-            pl.lit("onbekend").alias("cause"),
-            pl.lit("").alias("cause_evidence"),
-            pl.when(pl.col("opened_run") == stored.id).then(pl.lit("nieuw")).otherwise(pl.lit("open")).alias("status"),
-            pl.col("first_seen").dt.replace_time_zone("UTC"),
-            *facts,
-        )
-        .select(RECORD)
-    )
+    return findings.with_columns(
+        pl.lit(stored.id).alias("run_id"),
+        pl.lit(stored.afnemer).alias("afnemer"),
+        pl.lit(stored.entity).alias("entity"),
+        pl.lit("onbekend").alias("cause"),
+        pl.lit("").alias("cause_evidence"),
+        pl.when(pl.col("opened_run") == stored.id).then(pl.lit("nieuw")).otherwise(pl.lit("open")).alias("status"),
+        pl.col("first_seen").dt.replace_time_zone("UTC"),
+        *facts,
+    ).select(RECORD)
