@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -161,7 +162,7 @@ def land(
     )
     busy = Path(tempfile.mkdtemp(prefix=_BUSY, dir=home))
     try:
-        site = _Site(home, busy, dumps or source.parent, plan.bandbreedte or band)
+        site = _Site(home, busy, dumps or source.parent, plan.bandbreedte or band, zone)
         return _land(source, plan, draft, site, limits)
     finally:
         shutil.rmtree(busy, ignore_errors=True)
@@ -194,12 +195,13 @@ def clean(folder: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """Where one landing takes place, and the band it is held to."""
+    """Where one landing takes place, the band it is held to and the time zone of its sentences."""
 
     home: Path
     busy: Path
     dumps: Path
     band: float
+    zone: str
 
 
 def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, limits: Limits) -> Landed:
@@ -211,14 +213,17 @@ def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, lim
         draft = replace(draft, sha256=delivered.sha256, size=delivered.size, lookups=lookups)
         draft = replace(draft, columns=delivered.columns, kept=kept, remarks=delivered.remarks)
         draft = replace(draft, id=_identity(draft, plan))
+        previous = last_accepted(site.home.parent.parent, draft.afnemer, draft.entity)
         known = _known(site.home, draft.id)
         if known is not None and known.accepted:
-            return known
+            if previous is None or draft.peildatum >= previous.peildatum:
+                return known
+            # What was accepted stays as it is for the runs that compared it; this arrival is refused beside it.
+            draft = replace(draft, id=_hash([draft.id, previous.id]))
         with reading(source):
             frame.sink_parquet(out / "data.parquet", compression="zstd", maintain_order=True)
         draft = _count(draft, out / "data.parquet")
-        previous = last_accepted(site.home.parent.parent, draft.afnemer, draft.entity)
-        reasons = tuple(_reasons(draft, previous, site.band))
+        reasons = tuple(_reasons(draft, previous, site))
     except RefusedError as error:
         (out / "data.parquet").unlink(missing_ok=True)
         draft = _refused(source, draft, plan)
@@ -248,6 +253,10 @@ def _identity(draft: Manifest, plan: EntiteitMapping) -> str:
         "read": [draft.reader, draft.kept],
         "lookups": {name: lookup.model_dump(mode="json") for name, lookup in plan.opzoeken.items()},
     }
+    return _hash(facts)
+
+
+def _hash(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -260,7 +269,7 @@ def _count(draft: Manifest, data: Path) -> Manifest:
     return replace(draft, rows=row[ROW], faulty_rows=row[FAULT], filled=names)
 
 
-def _reasons(manifest: Manifest, previous: Manifest | None, band: float) -> list[str]:
+def _reasons(manifest: Manifest, previous: Manifest | None, site: _Site) -> list[str]:
     """Why the delivery cannot be trusted, in Dutch; none when it can."""
     rows, faulty = manifest.rows, manifest.faulty_rows
     reasons = []
@@ -268,21 +277,26 @@ def _reasons(manifest: Manifest, previous: Manifest | None, band: float) -> list
         reasons.append("De aanlevering heeft geen rijen.")
     elif faulty * 100 > rows * FAULTY_PERCENT:
         reasons.append(f"{faulty} van {rows} rijen zijn niet goed te lezen (meer dan {FAULTY_PERCENT:g} %).")
-    return reasons if previous is None else [*reasons, *_changes(manifest, previous, band)]
+    return reasons if previous is None else [*reasons, *_changes(manifest, previous, site)]
 
 
-def _changes(manifest: Manifest, previous: Manifest, band: float) -> Iterator[str]:
+def _changes(manifest: Manifest, previous: Manifest, site: _Site) -> Iterator[str]:
     """What makes the delivery suspect beside the last accepted one."""
-    if manifest.rows < previous.rows * (100 - band) / 100:
-        yield f"{manifest.rows} rijen; de vorige keer {previous.rows}. Dat is meer dan {band:g} % minder."
-    if manifest.peildatum < previous.peildatum:
-        yield f"De peildatum ligt voor die van de vorige geaccepteerde aanlevering ({previous.peildatum:%Y-%m-%d})."
+    if manifest.rows < previous.rows * (100 - site.band) / 100:
+        yield f"{manifest.rows} rijen; de vorige keer {previous.rows}. Dat is meer dan {site.band:g} % minder."
+    yield from _older(manifest, previous, site.zone)
     same = manifest.sha256 == previous.sha256 and _lookup_content(manifest) == _lookup_content(previous)
     if same and manifest.peildatum > previous.peildatum:
         yield "De inhoud is gelijk aan de vorige geaccepteerde aanlevering, maar de peildatum is nieuwer."
     emptied = [name for name in previous.filled if name in manifest.kept and name not in manifest.filled]
     if emptied and manifest.rows:
         yield f"Eerder gevuld en nu geheel leeg: {', '.join(map(repr, emptied))}."
+
+
+def _older(manifest: Manifest, previous: Manifest, zone: str) -> Iterator[str]:
+    if manifest.peildatum < previous.peildatum:
+        day = previous.peildatum.astimezone(ZoneInfo(zone))
+        yield f"De peildatum ligt voor die van de vorige geaccepteerde aanlevering ({day:%Y-%m-%d})."
 
 
 def _lookup_content(manifest: Manifest) -> list[str]:

@@ -12,6 +12,7 @@ Grammar (words are not case-sensitive; field names are those of the catalogue or
     value      := 'text' | number | jjjj-mm-dd | "peildatum" [ ( "-" | "+" ) number ( "dagen" | "jaar" ) ]
 
 A comparison with an empty field is never true: "niet (a = 'x')" is true where a is empty, "a != 'x'" is not.
+A comparison with a date of which parts are unknown is true only if it is true for every day that it may be.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from typing import NoReturn
 
 import polars as pl
 
+from kmgb.catalogue.fields import Catalogue, Entity
+from kmgb.catalogue.literals import literal_fault
 from kmgb.errors import PopulationError, nearest
 
 _TOKEN = re.compile(
@@ -38,6 +41,7 @@ _COMPARE: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     ">": lambda left, right: left > right,
     ">=": lambda left, right: left >= right,
 }
+_DATE = pl.Int32()
 _WORDS = frozenset(["of", "en", "niet", "is", "leeg", "in", "begint", "met", "peildatum", "dagen", "jaar"])
 
 
@@ -50,23 +54,38 @@ class Population:
     fields: frozenset[str]
 
 
-def parse_population(text: str, dtypes: Mapping[str, pl.DataType], peildatum: date) -> Population:
+def parse_population(
+    text: str,
+    dtypes: Mapping[str, pl.DataType],
+    peildatum: date,
+    catalogue: Catalogue | None = None,
+    entity: Entity | None = None,
+) -> Population:
     """The expression that is true for every row inside the population; null counts as outside.
 
-    Columns: the expression reads the normalised columns named in `fields`. `dtypes` lists the known names.
-    Raises: PopulationError with the position (characters from 0) and the nearest known name.
+    Columns: the expression reads the normalised columns named in `fields`. `dtypes` lists the known names. With
+    `catalogue` and `entity`, a value that its field can never have is a fault as well.
+    Raises: PopulationError with the position (characters from 0) and the nearest known name or code.
     """
     if not text.strip():
         return Population(text, pl.lit(True), frozenset())
-    parser = _Parser(text, dtypes, peildatum)
+    parser = _Parser(text, dtypes, peildatum, catalogue, entity)
     expr = parser.expression()
     parser.end()
     return Population(text, expr.fill_null(False), frozenset(parser.used))
 
 
 class _Parser:
-    def __init__(self, text: str, dtypes: Mapping[str, pl.DataType], peildatum: date) -> None:
+    def __init__(
+        self,
+        text: str,
+        dtypes: Mapping[str, pl.DataType],
+        peildatum: date,
+        catalogue: Catalogue | None,
+        entity: Entity | None,
+    ) -> None:
         self.text, self.dtypes, self.peildatum = text, dtypes, peildatum
+        self.catalogue, self.entity = catalogue, entity
         self.tokens = _tokens(text)
         self.at = 0
         self.used: set[str] = set()
@@ -105,15 +124,30 @@ class _Parser:
             return column.is_not_null() if negate else column.is_null()
         negate = self._word("niet")
         if self._word("in"):
-            expr = column.is_in(self._values(name))
-        elif self._word("begint"):
+            return self._among(name, negate=negate)
+        if self._word("begint"):
             self._expect("met")
-            expr = column.cast(pl.String).str.starts_with(str(self._value("", text=True)))
-        elif not negate and (compare := _COMPARE.get(self._peek()[1])):
+            expr = column.cast(pl.String).str.starts_with(str(self._value(name, start=True)))
+        elif not negate and (sign := self._peek()[1]) in _COMPARE:
             self.at += 1
-            return compare(column, pl.lit(self._value(name)))
+            return self._compared(name, sign, self._value(name))
         else:
             self._fail("verwacht 'is leeg', 'in (...)', 'begint met' of een vergelijking zoals =")
+        return ~expr if negate else expr
+
+    def _compared(self, name: str, sign: str, value: str | int | float) -> pl.Expr:
+        column, literal = pl.col(name), pl.lit(value)
+        if self.dtypes[name] != _DATE:
+            return _COMPARE[sign](column, literal)
+        if sign == "!=":
+            return (_latest(column) < literal) | (_earliest(column) > literal)
+        return _COMPARE[sign](_deciding_day(column, sign), literal)
+
+    def _among(self, name: str, *, negate: bool) -> pl.Expr:
+        values = self._values(name)
+        if negate and self.dtypes[name] == _DATE:
+            return pl.all_horizontal(self._compared(name, "!=", value) for value in values)
+        expr = pl.col(name).is_in(values)
         return ~expr if negate else expr
 
     def _field(self) -> str:
@@ -121,7 +155,7 @@ class _Parser:
         if kind != "word" or token in _WORDS:
             self._fail("verwacht een veldnaam")
         if token not in self.dtypes:
-            self._fail(f"{token!r} is geen bekend veld. {nearest(token, list(self.dtypes))}".rstrip())
+            self._fail(f"{token!r} is geen bekend veld", nearest(token, list(self.dtypes)))
         self.at += 1
         self.used.add(token)
         return token
@@ -134,21 +168,29 @@ class _Parser:
         self._expect(")")
         return values
 
-    def _value(self, name: str, *, text: bool = False) -> str | int | float:
+    def _value(self, name: str, *, start: bool = False) -> str | int | float:
+        """The value at this place, as the column of `name` holds it; with `start`, text that a value begins with."""
         kind, token, _ = self._peek()
-        dtype = pl.String() if text else self.dtypes[name]
+        dtype = pl.String() if start else self.dtypes[name]
+        began = self.at
+        value: str | int | float
         if self._word("peildatum"):
-            return self._day(self._moment(), dtype)
-        if kind == "date":
+            value = self._day(self._moment(), dtype)
+        elif kind == "date":
             self.at += 1
-            return self._day(_as_date(token, self), dtype)
-        if kind == "text":
+            value = self._day(_as_date(token, self), dtype)
+        elif kind in ("text", "number"):
             self.at += 1
-            return self._typed(token[1:-1].replace("''", "'"), dtype)
-        if kind == "number":
-            self.at += 1
-            return self._typed(token, dtype)
-        self._fail("verwacht een waarde: 'tekst', een getal, een datum of peildatum")
+            value = self._typed(token[1:-1].replace("''", "'") if kind == "text" else token, dtype)
+        else:
+            self._fail("verwacht een waarde: 'tekst', een getal, een datum of peildatum")
+        if self.catalogue and self.entity and name in self.entity and isinstance(value, str):
+            field = self.entity[name]
+            fault = literal_fault(field, self.catalogue.codes(field), value, start=start)
+            if fault is not None:
+                self.at = began
+                self._fail(*fault)
+        return value
 
     def _moment(self) -> date:
         sign = -1 if self._sign("-") else 1 if self._sign("+") else 0
@@ -159,24 +201,41 @@ class _Parser:
             self._fail("verwacht een geheel getal")
         self.at += 1
         count = sign * int(token)
-        if self._word("dagen"):
-            return self.peildatum + timedelta(days=count)
-        self._expect("jaar")
-        return _shift_years(self.peildatum, count)
+        days = self._word("dagen")
+        if not days:
+            self._expect("jaar")
+        try:
+            return self.peildatum + timedelta(days=count) if days else _shift_years(self.peildatum, count)
+        except (ValueError, OverflowError):
+            self._fail("deze dag ligt buiten de kalender")
 
     def _day(self, day: date, dtype: pl.DataType) -> str | int:
-        if dtype == pl.Int32():
-            return day.year * 10000 + day.month * 100 + day.day
+        if dtype == _DATE:
+            return _jjjjmmdd(day)
+        if dtype != pl.String():
+            self.at -= 1
+            self._fail("verwacht een getal, want dit veld is geen datum")
         return day.isoformat()
 
     def _typed(self, token: str, dtype: pl.DataType) -> str | int | float:
         if dtype == pl.String():
             return token
+        if dtype == _DATE:
+            return self._whole_date(token)
         try:
             return float(token) if dtype == pl.Float64() else int(token)
         except ValueError:
             self.at -= 1
             self._fail("verwacht een getal, want dit veld is geen tekst")
+
+    def _whole_date(self, token: str) -> int:
+        try:
+            if not re.fullmatch(r"\d{8}|\d{4}-\d{2}-\d{2}", token):
+                raise ValueError(token)
+            return _jjjjmmdd(date.fromisoformat(token))
+        except ValueError:
+            self.at -= 1
+            self._fail("verwacht een bestaande datum als jjjj-mm-dd, want dit veld is een datum")
 
     def _peek(self) -> tuple[str, str, int]:
         return self.tokens[self.at] if self.at < len(self.tokens) else ("end", "", len(self.text))
@@ -197,10 +256,10 @@ class _Parser:
         if not (self._word(what) or self._sign(what)):
             self._fail(f"verwacht {what!r}")
 
-    def _fail(self, what: str) -> NoReturn:
+    def _fail(self, what: str, hint: str = "") -> NoReturn:
         position = self._peek()[2]
         near = self.text[position : position + 20] or "einde van de uitdrukking"
-        raise PopulationError(f"{what}, bij {near!r} (teken {position + 1}).", position)
+        raise PopulationError(f"{what}, bij {near!r} (teken {position + 1}). {hint}".rstrip(), position)
 
 
 def _tokens(text: str) -> list[tuple[str, str, int]]:
@@ -229,3 +288,38 @@ def _shift_years(day: date, years: int) -> date:
         return day.replace(year=day.year + years)
     except ValueError:  # 29 February in a year without one
         return day.replace(year=day.year + years, day=28)
+
+
+def _jjjjmmdd(day: date) -> int:
+    return day.year * 10000 + day.month * 100 + day.day
+
+
+def _known(column: pl.Expr) -> pl.Expr:
+    """The date, null where not even the year is known."""
+    return pl.when(column >= 10000).then(column)
+
+
+def _deciding_day(column: pl.Expr, sign: str) -> pl.Expr:
+    """The day that decides: what is before (<) must be so even on the latest day it may be, what is after on the first.
+
+    For = it is the date itself: one with unknown parts is no day.
+    """
+    if sign == "=":
+        return _known(column)
+    return _latest(column) if sign in ("<", "<=") else _earliest(column)
+
+
+def _earliest(column: pl.Expr) -> pl.Expr:
+    """The first day that a date with unknown parts (00) may be; without its month, its day says nothing."""
+    whole = pl.when(column % 100 == 0).then(column + 1).otherwise(column)
+    return _known(pl.when(column // 100 % 100 == 0).then(column // 10000 * 10000 + 101).otherwise(whole))
+
+
+def _latest(column: pl.Expr) -> pl.Expr:
+    """The last day that a date with unknown parts (00) may be."""
+    year, month = column // 10000, column // 100 % 100
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    february = pl.when(leap).then(29).otherwise(28)
+    last = pl.when(month == 2).then(february).when(month.is_in([4, 6, 9, 11])).then(30).otherwise(31)
+    whole = pl.when(column % 100 == 0).then(column + last).otherwise(column)
+    return _known(pl.when(month == 0).then(year * 10000 + 1231).otherwise(whole))

@@ -18,6 +18,7 @@ from pathlib import Path
 from oracle import flat
 
 from kmgb.catalogue.fields import Catalogue, Entity, Field
+from kmgb.compare.sets import SETS
 from kmgb.normalise.text import decoder_table
 
 GOALS = tuple(f"gebruiksdoel_{n}" for n in range(1, 6))
@@ -162,7 +163,8 @@ class Town:
         if changed.datatype == "boolean" and old:
             return "N" if old == "J" else "J"
         values = sorted({other[changed.name] for other in self.ours.values()} | {c.code for c in self._codes(changed)})
-        far = [value for value in values if value and self._apart(changed, old, value)]
+        held = {row.get(name) for members in SETS if changed.name in members for name in members}
+        far = [value for value in values if value and value not in held and self._apart(changed, old, value)]
         return self.random.choice(far) if far else None
 
     def _apart(self, changed: Field, old: str, new: str) -> bool:

@@ -59,6 +59,7 @@ def compared(
     velden: Mapping[str, Any] | None = None,
     *,
     faults: Mapping[int, str] | None = None,
+    faults_ours: Mapping[int, str] | None = None,
     distributie: Mapping[str, Any] | None = None,
     populatie: tuple[str, str] = ("", ""),
     hulp: Sequence[str] = (),
@@ -78,7 +79,7 @@ def compared(
         prepare(
             _complete(frame, fields).lazy(), mapping, catalogue[entity], catalogue, key=key, history=history, day=DAY
         )
-        for frame, mapping in ((delivered(ours), system), (delivered(theirs, faults), afnemer))
+        for frame, mapping in ((delivered(ours, faults_ours), system), (delivered(theirs, faults), afnemer))
     ]
     return compare_prepared(sides[0], sides[1], plan)
 

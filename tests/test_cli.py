@@ -141,6 +141,35 @@ def test_compare_writes_three_files(town: Path, tmp_path: Path) -> None:
     assert sum(summary["soorten"].values()) == pl.read_parquet(tmp_path / "uit" / "afwijkingen.parquet").height
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "code", "sentence"),
+    [
+        ("--out", "bezet", 2, "bezet: de map is niet te maken, er staat een bestand op die plaats."),
+        ("--out", "bezet/uit", 2, "bezet/uit: de map is niet te maken, er staat een bestand op die plaats."),
+        ("--out", "/proc/x", 2, "/proc/x: de map is niet te maken of niet te beschrijven."),
+        ("--distributie", "nergens.csv", 3, "bestand nergens.csv bestaat niet."),
+        ("--afnemer", "bezet/x.csv", 3, "bestand bezet/x.csv bestaat niet."),
+        ("--afnemer", ".", 3, ". is een map. Noem een bestand."),
+        ("--mapping", "nergens.toml", 2, "het bestand bestaat niet."),
+        ("--mapping", ".", 2, "dit is een map, geen bestand."),
+    ],
+)
+def test_compare_with_a_wrong_path(
+    option: str, value: str, code: int, sentence: str, town: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bezet").write_text("", encoding="utf-8")
+    dump = town / "sample_dumps" / "distributie_standplaats_20261116.csv"
+    mapping = town / "mappings" / "distributie.toml"
+    given = {"--mapping": mapping, "--distributie-mapping": mapping, "--entity": "standplaats", "--distributie": dump,
+             "--afnemer": dump, "--out": "uit"}  # fmt: skip
+    given[option] = value
+    done = kmgb("compare", *(part for pair in given.items() for part in pair), cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Error" not in done.stderr
+
+
 def test_a_side_agrees_with_itself(town: Path, tmp_path: Path) -> None:
     dump = town / "sample_dumps" / "distributie_standplaats_20261116.csv"
     mapping = town / "mappings" / "distributie.toml"

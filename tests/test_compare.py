@@ -367,9 +367,13 @@ W, B, C, K = "woonfunctie", "bijeenkomstfunctie", "celfunctie", "kantoorfunctie"
         ((W,), (B, W), [("gebruiksdoel_2", "leeg_in_bron")]),
         ((W, B), (B, K), [("gebruiksdoel_1", "afwijkend")]),
         ((W, B, C), (C, K, W), [("gebruiksdoel_2", "afwijkend")]),
-        ((W,), (W, W), [("gebruiksdoel_2", "leeg_in_bron")]),
-        ((W, W), (W,), [("gebruiksdoel_2", "leeg_in_applicatie")]),
+        ((W,), (W, W), []),
+        ((W, W), (W,), []),
         ((W, W), (W, W), []),
+        ((W, W, B), (B, W), []),
+        ((W, W), (K, W), [("gebruiksdoel_2", "leeg_in_bron")]),
+        ((W, B), (B, "", C), [("gebruiksdoel_1", "afwijkend")]),
+        ((W, "", ""), (C, "", W), [("gebruiksdoel_3", "leeg_in_bron")]),
         ((W, B), (K, C), [("gebruiksdoel_1", "afwijkend"), ("gebruiksdoel_2", "afwijkend")]),
         ((), (W,), [("gebruiksdoel_1", "leeg_in_bron")]),
     ],
@@ -379,6 +383,13 @@ def test_gebruiksdoelen_are_a_set(
 ) -> None:
     findings = compared("verblijfsobject", [vbo(*ours)], [vbo(*theirs)]).findings
     assert findings.select("field", "kind").rows() == expected
+
+
+def test_a_member_of_a_set_keeps_the_text_it_was_delivered_in() -> None:
+    findings = compared("verblijfsobject", [vbo(W, B)], [vbo(B, K.upper())]).findings
+    assert findings.select("distributie_raw", "distributie", "afnemer_raw", "afnemer_value").rows() == [
+        (W, W, K.upper(), K)
+    ]
 
 
 def test_gebruiksdoelen_in_one_column_meet_five() -> None:
@@ -426,10 +437,63 @@ def test_a_row_without_a_key_is_rejected(key: str | None) -> None:
 
 
 def test_a_row_that_could_not_be_read_whole_is_rejected_with_its_reason() -> None:
-    comparison = compared("personen", [person()], [person()], faults={1: "rij heeft 5 velden, verwacht 12"})
+    comparison = compared("personen", [], [person()], faults={1: "rij heeft 5 velden, verwacht 12"})
+    assert found(comparison) == [("rij 1", "bsn", "ongeldig", "rij heeft 5 velden, verwacht 12")]
+
+
+REASON = "rij heeft 5 velden, verwacht 12"
+
+
+def test_a_row_beside_one_that_was_not_read_whole_is_not_ontbreekt() -> None:
+    comparison = compared(
+        "personen", [person(), person(OTHER_BSN)], [person(), person(None)], faults=dict.fromkeys((1, 2), REASON)
+    )
     assert found(comparison) == [
-        (BSN, "", "ontbreekt", None),
-        ("rij 1", "bsn", "ongeldig", "rij heeft 5 velden, verwacht 12"),
+        (OTHER_BSN, "", "ontbreekt", None),
+        ("rij 1", "bsn", "ongeldig", REASON),
+        ("rij 2", "bsn", "ongeldig", REASON),
+    ]
+    assert comparison.rows["distributie_bij_afgekeurd"] == 1
+    assert comparison.rows["afnemer_bij_afgekeurd"] == 0
+
+
+def test_a_row_beside_one_of_the_distribution_that_was_not_read_whole_is_not_overtollig() -> None:
+    comparison = compared("personen", [person()], [person(), person(OTHER_BSN)], faults_ours={1: REASON})
+    assert found(comparison) == [
+        (OTHER_BSN, "", "overtollig", None),
+        ("rij 1 van de distributie", "bsn", "ongeldig", REASON),
+    ]
+    assert comparison.rows["afnemer_bij_afgekeurd"] == 1
+
+
+def test_an_alternative_key_links_two_rows_without_key() -> None:
+    ours = [person(None, a_nummer="1010120137", voornamen="Jan"), person("", a_nummer="1010120141", voornamen="An")]
+    theirs = [{**ours[1]}, {**ours[0], "voornamen": "Piet"}]
+    comparison = compared("personen", ours, theirs, alternatieve_sleutels=(("a_nummer",),))
+    assert comparison.findings.select("key", "key_field", "field", "kind", "distributie", "afnemer_value").rows() == [
+        ("a_nummer 1010120137", "a_nummer", "voornamen", "afwijkend", "Jan", "Piet")
+    ]
+    assert comparison.findings["distributie_raw"].to_list() == ["Jan"]
+    assert comparison.rows["gekoppeld_via_andere_sleutel"] == 2
+    assert comparison.rows["distributie_afgekeurd"] == comparison.rows["afnemer_afgekeurd"] == 0
+
+
+def test_two_rows_without_key_and_without_an_alternative_are_rejected() -> None:
+    rows = [person(None, a_nummer="1010120137")]
+    assert [row[0] for row in found(compared("personen", rows, rows))] == ["rij 1", "rij 1 van de distributie"]
+
+
+def test_an_unreadable_key_is_not_alike_an_empty_one() -> None:
+    ours, theirs = [person(None, a_nummer="1010120137")], [person("geen", a_nummer="1010120137")]
+    comparison = compared("personen", ours, theirs, alternatieve_sleutels=(("a_nummer",),))
+    assert found(comparison) == [("a_nummer 1010120137", "", "sleutelverschil", "a_nummer")]
+
+
+def test_a_key_that_only_the_application_has_names_the_pair() -> None:
+    ours, theirs = [person(None, a_nummer="1010120137")], [person(a_nummer="1010120137")]
+    findings = compared("personen", ours, theirs, alternatieve_sleutels=(("a_nummer",),)).findings
+    assert findings.select("key", "key_field", "kind", "distributie", "afnemer_value").rows() == [
+        (BSN, "bsn", "sleutelverschil", None, BSN)
     ]
 
 

@@ -75,6 +75,26 @@ def test_repeating_is_harmless(lands: Lands) -> None:
     assert lands(dump(3), 2).manifest.id != first.manifest.id
 
 
+def test_an_older_delivery_is_not_accepted_once_more(lands: Lands, tmp_path: Path) -> None:
+    older, newest = lands(dump(3), 1), lands(dump(3, name="y"), 2)
+    again = lands(dump(3), 1)
+    assert not again.accepted
+    assert again.manifest.reasons == (
+        "De peildatum ligt voor die van de vorige geaccepteerde aanlevering (2026-03-02).",
+    )
+    assert lands(dump(3), 1) == again
+    assert lands(dump(3, name="y"), 2) == newest
+    assert manifests(tmp_path / "data", "sociaal", "personen")[0] == newest.manifest
+    assert Manifest.from_json((older.folder / "manifest.json").read_text(encoding="utf-8")) == older.manifest
+
+
+def test_a_moment_is_named_in_the_time_of_the_municipality(lands: Lands) -> None:
+    assert lands(dump(3), 0, peildatum="2026-11-18").accepted
+    assert lands(dump(4), 0, peildatum="2026-11-17").manifest.reasons == (
+        "De peildatum ligt voor die van de vorige geaccepteerde aanlevering (2026-11-18).",
+    )
+
+
 def test_another_needed_column_is_another_landing(lands: Lands) -> None:
     first = lands(dump(3))
     wider = lands(dump(3), velden={"bsn": {"kolom": "B"}, "naam": {"kolom": "N"}, "geslacht": {"kolom": "ongevraagd"}})

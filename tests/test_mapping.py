@@ -73,6 +73,18 @@ def test_a_byte_order_mark_is_no_fault() -> None:
         ('geslacht = { kolom = "X", breedte = 0 }', "entiteit.personen.velden.geslacht.breedte", ""),
         ('verblijfsadres = { kolommen = { straatt = "X" } }', "velden.verblijfsadres.kolommen.straatt", "'straat'"),
         ('geboortedatum = { kolommen = { jaren = "X" } }', "velden.geboortedatum.kolommen.jaren", "'jaar'"),
+        ('geslacht = { kolom = "X", codes = { man = "Q" } }', "velden.geslacht.codes.man: 'Q'", "Kies uit: M, V, O."),
+        ('geslacht = { kolom = "X", codes = { man = "m" } }', "velden.geslacht.codes.man: 'm'", "waardelijst"),
+        ('geboortedatum = { kolom = "X", codes = { x = "y" } }', "velden.geboortedatum.codes", "kent geen codes"),
+        ('burgerlijke_staat = { vaste_waarde = "9" }', "velden.burgerlijke_staat.vaste_waarde", "waardelijst"),
+        ('voorletters = { kolom = "X", tolerantie = 3 }', "velden.voorletters.tolerantie", "is geen getal"),
+        ('geslacht = { kolom = "X", afleiden = "voorletters" }', "velden.geslacht.afleiden", "past niet bij geslacht"),
+        ('voorletters = { kolommen = ["X", "Y"], afleiden = "voorletters" }', "voorletters.afleiden", "één kolom"),
+        (
+            'burgerlijke_staat = { kolom = "X", afleiden = "burgerlijke_staat" }',
+            "staat.afleiden",
+            "vraagt vier kolommen",
+        ),
     ],
 )
 def test_a_fault_in_a_field(extra: str, where: str, hint: str) -> None:
@@ -98,6 +110,10 @@ def test_a_fault_in_a_field(extra: str, where: str, hint: str) -> None:
         ('sleutel = ["bsn"]', 'sleutel = ["bsn"]\n[entiteit.personen.populatie]\ndistributie = "bsn is leeg"', "zeg in één zin"),
         ("entiteit.personen", "entiteit.persoon", "Bedoelde u 'personen'?"),
         ('naam = "app"', "", "afnemer.naam: ontbreekt en is verplicht"),
+        ('naam = "app"', 'naam = "a/../b"', "afnemer.naam: kan geen naam van een map zijn."),
+        ('naam = "app"', 'naam = ".."', "afnemer.naam: kan geen naam van een map zijn."),
+        ('sleutel = ["bsn"]', "sleutel = ['bsn']\npeildatum_uit_naam = '(\\d{8'", "reguliere expressie (teken 1)"),
+        ('sleutel = ["bsn"]', "sleutel = ['bsn']\npeildatum_uit_naam = 'a{99999999999}'", "te groot"),
         ("[afnemer]", "[afnemer", "geen geldige TOML"),
     ],
 )  # fmt: skip
@@ -126,9 +142,19 @@ def test_mappings_of_a_folder_are_checked_together(tmp_path: Path) -> None:
     assert load_mapping(tmp_path / "a.toml", CATALOGUE).naam == "app"
 
 
-def test_a_file_that_is_not_there() -> None:
-    with pytest.raises(MappingError, match="niet te lezen"):
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="het bestand bestaat niet"):
         load_mapping(Path("nergens.toml"), CATALOGUE)
+    with pytest.raises(MappingError, match="dit is een map, geen bestand"):
+        load_mapping(tmp_path, CATALOGUE)
+
+
+def test_values_that_fit_their_field_are_no_fault() -> None:
+    fields = (
+        'geslacht = { vaste_waarde = "Man" }\nburgerlijke_staat = { vaste_waarde = "" }\n'
+        'woonplaats = { kolom = "X", codes = { HV = "Havenveen" } }\nindicatie_geheim = { kolom = "G", codes = { ja = "7" } }\n'
+    )
+    assert len(parsed(SOUND + fields.replace("woonplaats", "voorvoegsel")).entiteit["personen"].velden) == 6
 
 
 def test_our_own_mappings_are_sound() -> None:

@@ -53,6 +53,7 @@ def _delivery(side: str, status: str = "geaccepteerd", reasons: tuple[str, ...] 
 ROWS = {
     "distributie": 1010, "distributie_afgekeurd": 0, "distributie_dubbel": 0, "distributie_bij_dubbel": 1,
     "distributie_buiten_populatie": 5, "distributie_niet_actueel": 0, "afnemer": 1004, "afnemer_afgekeurd": 1,
+    "distributie_bij_afgekeurd": 0, "afnemer_bij_afgekeurd": 0,
     "afnemer_dubbel": 2, "afnemer_bij_dubbel": 0, "afnemer_buiten_populatie": 0, "afnemer_niet_actueel": 0,
     "gekoppeld": 1000, "gekoppeld_buiten_populatie": 2, "gekoppeld_via_andere_sleutel": 1, "ontbreekt": 4,
     "overtollig": 1,

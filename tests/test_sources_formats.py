@@ -132,6 +132,19 @@ def test_jsonl_keeps_a_row_for_every_line(reads: Reads) -> None:
     assert "regel 2 is geen utf-8" in refused(reads, b'{"a": 1}\n{"a": "\xe9"}\n', ["a"], "codering", formaat="jsonl")
 
 
+@pytest.mark.parametrize("formaat", ["json", "jsonl"])
+def test_half_a_character_is_a_fault_of_its_record(reads: Reads, formaat: str) -> None:
+    records = [r'{"k": 1, "a": "x\ud800", "b": 2}', r'{"k": 2, "a": "\ud83d\ude00", "\udc00": "\ud800"}', '{"k": 3}']
+    content = "\n".join(records) if formaat == "jsonl" else f"[{','.join(records)}]"
+    got = reads(content.encode(), ["k", "a"], formaat=formaat)
+    assert got.frame.collect().rows() == [
+        (1, "1", "x\ufffd", "een tekst bevat een half teken (surrogaat) in kolom 'a'"),
+        (2, "2", "\U0001f600", None),
+        (3, "3", None, None),
+    ]
+    assert got.columns == ("k", "a", "b", "\ufffd")
+
+
 def test_batches_keep_order_and_count(reads: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kmgb.sources.batches.BATCH", 3)
     content = "\n".join(f'{{"a": {n}}}' for n in range(10)).encode()

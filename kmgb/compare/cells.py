@@ -13,13 +13,12 @@ import polars as pl
 from kmgb.catalogue.columns import RAW, ROW, UNREADABLE
 from kmgb.compare.across import across_fields, diagnosis
 from kmgb.compare.agreements import expected
-from kmgb.compare.kinds import KEY, OTHER, Kind
+from kmgb.compare.kinds import AGREED, KEY, OTHER, SUSPECT, Kind
 from kmgb.compare.plan import CellPlan
 from kmgb.compare.sets import align_sets
 from kmgb.compare.tolerant import SENTINEL_DATES, tolerant_rule
 
 UNDECIDED = "onleesbaar"
-_EXPECTED, _SUSPECT = "__verwacht", "__verdacht"
 _DATES = ("date", "partial_date")
 
 
@@ -29,10 +28,10 @@ def suspects(pairs: pl.DataFrame, cells: Sequence[CellPlan]) -> pl.DataFrame:
     Columns added: `f__verdacht` per field, and `f__verwacht` for fields with agreements.
     """
     known = set(pairs.columns)
-    agreed = [expected(cell, pl.col(cell.name)).alias(cell.name + _EXPECTED) for cell in cells if cell.agreements.any]
-    flags = [_suspect(cell, known).alias(cell.name + _SUSPECT) for cell in cells]
+    agreed = [expected(cell, pl.col(cell.name)).alias(cell.name + AGREED) for cell in cells if cell.agreements.any]
+    flags = [_suspect(cell, known).alias(cell.name + SUSPECT) for cell in cells]
     flagged = pairs.lazy().with_columns(agreed).with_columns(flags)
-    return flagged.filter(pl.any_horizontal(*(pl.col(cell.name + _SUSPECT) for cell in cells))).collect()
+    return flagged.filter(pl.any_horizontal(*(pl.col(cell.name + SUSPECT) for cell in cells))).collect()
 
 
 def cell_findings(suspect: pl.DataFrame, cells: Sequence[CellPlan]) -> pl.DataFrame:
@@ -86,7 +85,7 @@ def _differs(cell: CellPlan) -> pl.Expr:
 
 
 def _expected_value(cell: CellPlan) -> pl.Expr:
-    return pl.col(cell.name + _EXPECTED) if cell.agreements.any else pl.col(cell.name)
+    return pl.col(cell.name + AGREED) if cell.agreements.any else pl.col(cell.name)
 
 
 def _unreadable_columns(cell: CellPlan) -> tuple[str, str]:
@@ -98,7 +97,7 @@ def _findings(suspect: pl.DataFrame, cell: CellPlan, known: set[str], names: set
     unreadable = [pl.col(name) for name in _unreadable_columns(cell) if name in known]
     flagged = pl.any_horizontal(_differs(cell), *unreadable)
     tolerant = pl.coalesce(tolerant_rule(cell, ours, theirs), _unknown_date(cell), across_fields(cell.name, names))
-    judged = suspect.filter(pl.col(cell.name + _SUSPECT) & flagged).with_columns(
+    judged = suspect.filter(pl.col(cell.name + SUSPECT) & flagged).with_columns(
         tolerant.alias("tolerant"), _any(unreadable).alias("unreadable"), diagnosis(cell.name, names).alias("diagnosis")
     )
     return judged.select(

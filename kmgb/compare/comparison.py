@@ -12,8 +12,8 @@ import polars as pl
 
 from kmgb.catalogue.columns import FAULT, RAW, REASON, ROW
 from kmgb.compare.cells import UNDECIDED, as_text, cell_counts, cell_findings, suspects
-from kmgb.compare.kinds import FINDING_COLUMNS, KEY, OTHER, Kind
-from kmgb.compare.match import EXPECTED, OTHER_KEY, VIA, Matched, match
+from kmgb.compare.kinds import FINDING_COLUMNS, KEY, KEY_SEPARATOR, OTHER, Kind
+from kmgb.compare.match import EXPECTED, OTHER_KEY, VIA, Matched, Rows, key_text, match
 from kmgb.compare.plan import CellPlan, Plan
 from kmgb.compare.rows import invalid_keys, rejected_findings, row_findings
 
@@ -21,11 +21,9 @@ _UNEQUAL = (Kind.AFWIJKEND, Kind.LEEG_IN_APPLICATIE, Kind.LEEG_IN_BRON, Kind.COS
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class Side(Rows):
     """One validated side. `rejected` carries `__reden`; `invalid` has `__rij`, `field`, `check`."""
 
-    accepted: pl.DataFrame
-    rejected: pl.DataFrame
     invalid: pl.DataFrame
 
 
@@ -71,12 +69,12 @@ def compare(distributie: Side, afnemer: Side, plan: Plan) -> Comparison:
     Nulls: null agrees with null. An absent row is a finding only when it was expected and the delivery was whole.
     Source: the decision table of `Kind`.
     """
-    keyless = afnemer.rejected.filter(pl.col(FAULT).is_null())
-    matched = match(distributie.accepted, afnemer.accepted, keyless, plan)
-    placed = matched.pairs.filter(pl.col(OTHER_KEY).is_null()).select(ROW + OTHER)
-    unplaced = afnemer.rejected.join(placed, left_on=ROW, right_on=ROW + OTHER, how="anti")
-    refused_ours = distributie.rejected.filter(_counts_as_rejected(plan.population))
-    refused_theirs = unplaced.filter(_counts_as_rejected(plan.participates))
+    matched = match(distributie, afnemer, plan)
+    placed = matched.pairs.filter(pl.col(VIA).is_not_null())
+    unplaced_ours = distributie.rejected.join(placed.select(ROW), on=ROW, how="anti")
+    unplaced_theirs = afnemer.rejected.join(placed.select(ROW + OTHER), left_on=ROW, right_on=ROW + OTHER, how="anti")
+    refused_ours = unplaced_ours.filter(_counts_as_rejected(plan.population))
+    refused_theirs = unplaced_theirs.filter(_counts_as_rejected(plan.participates))
     cells = _cell_findings(matched, distributie, afnemer, plan)
     findings = pl.concat(
         [
@@ -87,18 +85,30 @@ def compare(distributie: Side, afnemer: Side, plan: Plan) -> Comparison:
             rejected_findings(_with_raw_key(refused_ours, plan), plan, distributie=True),
             rejected_findings(_with_raw_key(refused_theirs, plan), plan, distributie=False),
         ]
-    ).with_columns(pl.lit(plan.key_field).alias("key_field"))
+    )
+    findings = _with_key_field(findings, placed, plan)
     findings = findings.sort("key", "field", "kind", "rule", nulls_last=True)
     rows = _row_counts(matched, distributie, afnemer) | {
         "distributie_afgekeurd": refused_ours.height,
         "distributie_buiten_populatie": (
-            matched.missing.filter(~pl.col(EXPECTED)).height + distributie.rejected.height - refused_ours.height
+            matched.missing.filter(~pl.col(EXPECTED)).height + unplaced_ours.height - refused_ours.height
         ),
         "afnemer_afgekeurd": refused_theirs.height,
-        "afnemer_buiten_populatie": matched.aside.height + unplaced.height - refused_theirs.height,
+        "afnemer_buiten_populatie": matched.aside.height + unplaced_theirs.height - refused_theirs.height,
     }
     fields = _per_field(findings, cell_counts(matched.pairs, plan.compared), plan)
     return Comparison(findings, fields, rows)
+
+
+def _with_key_field(findings: pl.DataFrame, placed: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """The field that a finding's key is a value of: the alternative key's where neither side has a primary key."""
+    named = placed.filter(key_text(plan.key).is_null() & pl.col(OTHER_KEY).is_null())
+    primary = pl.lit(plan.key_field).alias("key_field")
+    if named.is_empty():
+        return findings.with_columns(primary)
+    fields = named.select(pl.col(KEY).alias("key"), pl.col(VIA).str.replace_all("+", KEY_SEPARATOR, literal=True))
+    joined = findings.join(fields, on="key", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce(VIA, primary).alias("key_field")).drop(VIA)
 
 
 def _counts_as_rejected(expected: pl.Expr) -> pl.Expr:
@@ -148,9 +158,12 @@ def _failing_cells(rows: pl.DataFrame, failing: pl.DataFrame, cell: CellPlan) ->
 def _with_raws(pairs: pl.DataFrame, distributie: Side, afnemer: Side, plan: Plan) -> pl.DataFrame:
     """The delivered texts of these pairs only: the join of all rows need not carry them."""
     raws = [cell.name + RAW for cell in plan.compared]
-    theirs = pl.concat([afnemer.accepted.select(ROW, *raws), afnemer.rejected.select(ROW, *raws)])
+    ours, theirs = (
+        pl.concat([side.accepted.select(ROW, *raws), side.rejected.select(ROW, *raws)])
+        for side in (distributie, afnemer)
+    )
     renamed = theirs.rename({name: name + OTHER for name in (ROW, *raws)})
-    with_ours = pairs.join(distributie.accepted.select(ROW, *raws), on=ROW, how="left")
+    with_ours = pairs.join(ours, on=ROW, how="left")
     return with_ours.join(renamed, on=ROW + OTHER, how="left")
 
 
@@ -184,9 +197,11 @@ def _row_counts(matched: Matched, distributie: Side, afnemer: Side) -> dict[str,
         "distributie": distributie.accepted.height + distributie.rejected.height,
         "distributie_dubbel": matched.duplicates_distributie.height,
         "distributie_bij_dubbel": matched.beside_distributie.height,
+        "distributie_bij_afgekeurd": matched.unread_distributie.height,
         "afnemer": afnemer.accepted.height + afnemer.rejected.height,
         "afnemer_dubbel": matched.duplicates_afnemer.height,
         "afnemer_bij_dubbel": matched.beside_afnemer.height,
+        "afnemer_bij_afgekeurd": matched.unread_afnemer.height,
         "gekoppeld": matched.pairs.height,
         "gekoppeld_buiten_populatie": matched.pairs.filter(~pl.col(EXPECTED)).height,
         "gekoppeld_via_andere_sleutel": matched.pairs.filter(pl.col(VIA).is_not_null()).height,

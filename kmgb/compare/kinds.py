@@ -61,3 +61,7 @@ FINDING_COLUMNS: Final = {
 KEY: Final = "__sleutel"
 KEY_SEPARATOR: Final = "|"
 OTHER: Final = "__afnemer"  # suffix of the application's columns in a pair
+# Suffixes of a field's cell while it is judged: what the application's agreements make of the distribution's value, and
+# whether the application has something else.
+AGREED: Final = "__verwacht"
+SUSPECT: Final = "__verdacht"

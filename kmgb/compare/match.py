@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from kmgb.catalogue.columns import ROW, UNREADABLE
+from kmgb.catalogue.columns import FAULT, ROW, UNREADABLE
 from kmgb.compare.kinds import KEY, KEY_SEPARATOR, OTHER
 from kmgb.compare.plan import Plan
 
@@ -20,8 +20,8 @@ class Matched:
     """Every row of both sides in exactly one of these frames (rejected rows only when an alternative key found them).
 
     `pairs`: columns of the distribution, those of the application with suffix `__afnemer`, `__sleutel` (the
-    distribution's), `__via` (the alternative key that found the pair; null for the primary key) and `__verwacht`
-    (inside the population).
+    distribution's; without one the application's; without either the alternative key's name and values), `__via` (the
+    alternative key that found the pair; null for the primary key) and `__verwacht` (inside the population).
     """
 
     pairs: pl.DataFrame
@@ -32,36 +32,67 @@ class Matched:
     duplicates_afnemer: pl.DataFrame
     beside_distributie: pl.DataFrame  # single distribution rows whose key occurs twice in the application
     beside_afnemer: pl.DataFrame  # and the other way round
+    unread_distributie: pl.DataFrame  # distribution rows whose key stands in an application row that was not read whole
+    unread_afnemer: pl.DataFrame  # and the other way round
 
 
-def match(distributie: pl.DataFrame, afnemer: pl.DataFrame, keyless: pl.DataFrame, plan: Plan) -> Matched:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One side to line up. A `rejected` row was not read whole (`__fout`), or its key is empty or unreadable."""
+
+    accepted: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+def match(distributie: Rows, afnemer: Rows, plan: Plan) -> Matched:
     """Line up both sides.
 
-    Columns: both sides carry the keys and fields of `plan` in catalogue types, accepted rows only; `keyless` are rows
-        of the application whose key is empty or unreadable, which an alternative key may still place.
-    Nulls: a key is never null; an alternative key with an empty part finds nobody.
+    Columns: both sides carry the keys and fields of `plan` in catalogue types. A rejected row without a key can still
+        be placed by an alternative key; the key of one that was not read whole says that the row is there.
+    Nulls: an accepted row's key is never null; an alternative key with an empty part finds nobody.
     """
-    ours, twice_ours = _apart(_slim(distributie, plan, _key(plan.key), plan.population))
-    everyone = _slim(afnemer, plan, _key(plan.key), plan.participates)
+    ours, twice_ours = _apart(_slim(distributie.accepted, plan, key_text(plan.key), plan.population))
+    everyone = _slim(afnemer.accepted, plan, key_text(plan.key), plan.participates)
     theirs, twice_theirs = _apart(everyone.filter(EXPECTED))
     place = _places(ours, theirs, twice_theirs)
     paired = (place >= 0).fill_null(value=False)
-    missing = ours.filter(place.is_null())
     left_over = theirs.filter(~_taken(theirs.height, place.filter(paired)))
-    surplus = left_over.join(twice_ours.select(KEY), on=KEY, how="anti")
+    missing, unread_ours = _unread(ours.filter(place.is_null()), afnemer, plan)
+    surplus, unread_theirs = _unread(left_over.join(twice_ours.select(KEY), on=KEY, how="anti"), distributie, plan)
     pairs = _side_by_side(ours.filter(paired), theirs[place.filter(paired)], None)
-    lost = _slim(keyless, plan, pl.lit(None, dtype=pl.String), plan.participates).filter(EXPECTED)
-    found, missing, rest = _by_alternatives(missing, pl.concat([surplus, lost]), plan)
+    lost_ours = _keyless(distributie, plan, plan.population)
+    lost_theirs = _keyless(afnemer, plan, plan.participates).filter(EXPECTED)
+    found, ours_left, theirs_left = _by_alternatives(
+        pl.concat([missing, lost_ours]), pl.concat([surplus, lost_theirs]), plan
+    )
     return Matched(
         pairs=pl.concat([pairs, *found]),
-        missing=missing,
-        surplus=rest.filter(pl.col(KEY).is_not_null()),
+        missing=ours_left.filter(pl.col(KEY).is_not_null()),
+        surplus=theirs_left.filter(pl.col(KEY).is_not_null()),
         aside=everyone.filter(~pl.col(EXPECTED)),
         duplicates_distributie=twice_ours,
         duplicates_afnemer=twice_theirs,
         beside_distributie=ours.filter(place == _DOUBLE),
         beside_afnemer=left_over.join(twice_ours.select(KEY), on=KEY, how="semi"),
+        unread_distributie=unread_ours,
+        unread_afnemer=unread_theirs,
     )
+
+
+def _unread(alone: pl.DataFrame, other: Rows, plan: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows without partner, and apart those whose partner is there but could not be read whole."""
+    faulty = other.rejected.filter(pl.col(FAULT).is_not_null())
+    if faulty.is_empty():
+        return alone, alone.clear()
+    keys = faulty.select(key_text(plan.key).alias(KEY)).drop_nulls()
+    there = alone[KEY].is_in(keys[KEY].implode())
+    return alone.filter(~there), alone.filter(there)
+
+
+def _keyless(side: Rows, plan: Plan, expected: pl.Expr) -> pl.DataFrame:
+    """Rows without a key of their own, which only an alternative key can place."""
+    keyless = side.rejected.filter(pl.col(FAULT).is_null())
+    return _slim(keyless, plan, pl.lit(None, dtype=pl.String), expected)
 
 
 def _slim(frame: pl.DataFrame, plan: Plan, key: pl.Expr, expected: pl.Expr) -> pl.DataFrame:
@@ -71,7 +102,8 @@ def _slim(frame: pl.DataFrame, plan: Plan, key: pl.Expr, expected: pl.Expr) -> p
     return frame.select(key.alias(KEY), expected.alias(EXPECTED), ROW, *names, *unreadable)
 
 
-def _key(fields: Sequence[str]) -> pl.Expr:
+def key_text(fields: Sequence[str]) -> pl.Expr:
+    """A key in one text; null when a part is empty."""
     parts = [pl.col(name).cast(pl.String) for name in fields]
     return parts[0] if len(parts) == 1 else pl.concat_str(parts, separator=KEY_SEPARATOR)
 
@@ -107,10 +139,17 @@ def _by_alternatives(
         renamed = theirs.rename({name: name + OTHER for name in theirs.columns})
         on_theirs = [name + OTHER for name in alternative]
         pairs = ours.join(renamed, left_on=list(alternative), right_on=on_theirs, how="inner", coalesce=False)
-        found.append(pairs.with_columns(pl.lit("+".join(alternative)).alias(VIA)))
-        missing = missing.join(pairs.select(KEY), on=KEY, how="anti")
+        name = pl.coalesce(KEY, OTHER_KEY, _alternative_name(alternative))
+        found.append(pairs.with_columns(name.alias(KEY), pl.lit("+".join(alternative)).alias(VIA)))
+        missing = missing.join(pairs.select(ROW), on=ROW, how="anti")
         surplus = surplus.join(pairs.select(ROW + OTHER), left_on=ROW, right_on=ROW + OTHER, how="anti")
     return found, missing, surplus
+
+
+def _alternative_name(fields: Sequence[str]) -> pl.Expr:
+    """How a pair without primary key is called: `a_nummer 1234567890`. A text may hold the separator; a key may not."""
+    parts = [pl.col(name).cast(pl.String).str.replace_all(KEY_SEPARATOR, " ", literal=True) for name in fields]
+    return pl.format("+".join(fields) + " {}", pl.concat_str(parts, separator=KEY_SEPARATOR))
 
 
 def _unique(rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from kmgb.catalogue.columns import REASON, ROW
-from kmgb.compare.kinds import FINDING_COLUMNS, KEY, Kind
-from kmgb.compare.match import EXPECTED, OTHER_KEY, VIA, Matched
+from kmgb.catalogue.columns import REASON, ROW, UNREADABLE
+from kmgb.compare.kinds import FINDING_COLUMNS, KEY, OTHER, Kind
+from kmgb.compare.match import EXPECTED, OTHER_KEY, VIA, Matched, key_text
 from kmgb.compare.plan import ROW_SEVERITY, Plan
 
 _NULL = pl.lit(None, dtype=pl.String)
@@ -17,16 +17,24 @@ def row_findings(matched: Matched, plan: Plan) -> pl.DataFrame:
     aside = matched.aside.select(KEY, pl.lit("buiten_populatie_applicatie").alias("rule")).unique(KEY)
     missing = matched.missing.filter(EXPECTED).select(KEY).join(aside, on=KEY, how="left")
     outside = matched.pairs.filter(~pl.col(EXPECTED))
-    moved = matched.pairs.filter(pl.col(VIA).is_not_null())
+    moved = matched.pairs.filter(pl.col(VIA).is_not_null()).filter(~_both_keyless(matched.pairs, plan))
+    ours = key_text(plan.key)  # of the pair's name, nothing is a key when the distribution has none
     parts = [
         _row(matched.surplus, Kind.OVERTOLLIG, theirs=pl.col(KEY)),
-        _row(outside, Kind.BUITEN_POPULATIE, ours=pl.col(KEY), theirs=pl.col(OTHER_KEY)),
-        _row(moved, Kind.SLEUTELVERSCHIL, rule=pl.col(VIA), ours=pl.col(KEY), theirs=pl.col(OTHER_KEY)),
+        _row(outside, Kind.BUITEN_POPULATIE, ours=ours, theirs=pl.col(OTHER_KEY)),
+        _row(moved, Kind.SLEUTELVERSCHIL, rule=pl.col(VIA), ours=ours, theirs=pl.col(OTHER_KEY)),
         _row(_doubles(matched, plan), Kind.DUBBEL, rule=pl.col("rule"), ours=pl.col("ours"), theirs=pl.col("theirs")),
     ]
     if plan.whole:
         parts.append(_row(missing, Kind.ONTBREEKT, rule=pl.col("rule"), ours=pl.col(KEY)))
     return pl.concat(parts)
+
+
+def _both_keyless(pairs: pl.DataFrame, plan: Plan) -> pl.Expr:
+    """True where an alternative key links two rows whose primary keys are alike: equal part by part, or empty."""
+    unreadable = [name + UNREADABLE + side for name in plan.key for side in ("", OTHER)]
+    same = [pl.col(name).eq_missing(pl.col(name + OTHER)) for name in plan.key]
+    return pl.all_horizontal(*same, *(~pl.col(name) for name in unreadable if name in pairs.columns))
 
 
 def rejected_findings(rejected: pl.DataFrame, plan: Plan, *, distributie: bool) -> pl.DataFrame:

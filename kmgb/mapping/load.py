@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from kmgb.catalogue.fields import Catalogue, Entity
 from kmgb.errors import MappingError, PopulationError, Problem, nearest
 from kmgb.mapping.model import Aanlevering, EntiteitMapping, Mapping, Veld
+from kmgb.mapping.values import agreement_problems, name_problems, pattern_problems
 from kmgb.population import parse_population
 
 # Fields that together are one column in many applications, but separate fields in the catalogue.
@@ -32,7 +33,8 @@ def load_mapping(path: Path, catalogue: Catalogue) -> Mapping:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise MappingError(path, [Problem("", f"het bestand is niet te lezen ({error.strerror}).")]) from error
+        kinds = {FileNotFoundError: "het bestand bestaat niet.", IsADirectoryError: "dit is een map, geen bestand."}
+        raise MappingError(path, [Problem("", kinds.get(type(error), "het bestand is niet te lezen."))]) from error
     return parse_mapping(content, path, catalogue)
 
 
@@ -121,9 +123,10 @@ def _model_problems(error: ValidationError, document: dict[str, Any]) -> Iterato
 
 
 def _meaning_problems(mapping: Mapping, catalogue: Catalogue) -> Iterator[Problem]:
+    yield from name_problems("afnemer.naam", mapping.naam)
     for name, entity in mapping.entiteit.items():
         if name in catalogue.entities:
-            yield from _entity_problems(f"entiteit.{name}", entity, catalogue[name])
+            yield from _entity_problems(f"entiteit.{name}", entity, catalogue[name], catalogue)
 
 
 def _without_faults(document: dict[str, Any], error: ValidationError) -> Mapping | None:
@@ -170,8 +173,9 @@ def _inner_model(annotation: Any) -> type[BaseModel] | None:
     return next((model for model in inner if model is not None), None)
 
 
-def _entity_problems(where: str, mapping: EntiteitMapping, entity: Entity) -> Iterator[Problem]:
-    yield from _field_problems(f"{where}.velden", mapping, entity)
+def _entity_problems(where: str, mapping: EntiteitMapping, entity: Entity, catalogue: Catalogue) -> Iterator[Problem]:
+    yield from pattern_problems(f"{where}.peildatum_uit_naam", mapping.peildatum_uit_naam)
+    yield from _field_problems(f"{where}.velden", mapping, entity, catalogue)
     yield from _key_problems(where, mapping, entity)
     yield from _absent_problems(where, mapping, entity)
     yield from _reader_problems(f"{where}.aanlevering", mapping.aanlevering)
@@ -180,14 +184,14 @@ def _entity_problems(where: str, mapping: EntiteitMapping, entity: Entity) -> It
     for side in ("distributie", "applicatie"):
         text = getattr(mapping.populatie, side)
         try:
-            parse_population(text, dtypes, date(2000, 1, 1))
+            parse_population(text, dtypes, date(2000, 1, 1), catalogue, entity)
         except PopulationError as error:
             yield Problem(f"{where}.populatie.{side}", str(error))
     if (mapping.populatie.distributie or mapping.populatie.applicatie) and not mapping.populatie.omschrijving:
         yield Problem(f"{where}.populatie.omschrijving", "ontbreekt: zeg in één zin wie de populatie is.")
 
 
-def _field_problems(where: str, mapping: EntiteitMapping, entity: Entity) -> Iterator[Problem]:
+def _field_problems(where: str, mapping: EntiteitMapping, entity: Entity, catalogue: Catalogue) -> Iterator[Problem]:
     combined = {name for name, fields in COMBINED.items() if all(f in entity for f in fields)}
     for name, veld in mapping.velden.items():
         if name not in entity and name not in combined:
@@ -196,6 +200,8 @@ def _field_problems(where: str, mapping: EntiteitMapping, entity: Entity) -> Ite
             )
             continue
         yield from _rule_problems(f"{where}.{name}", veld, entity)
+        field = entity[COMBINED[name][0] if name in combined else name]
+        yield from agreement_problems(f"{where}.{name}", veld, field, catalogue)
         if isinstance(veld.kolommen, dict):
             yield from _part_problems(f"{where}.{name}", veld, name, entity)
 
@@ -256,9 +262,8 @@ def _reader_problems(where: str, reader: Aanlevering) -> Iterator[Problem]:
     try:
         "".encode(reader.codering)
     except LookupError:
-        known = ["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1", "iso-8859-15", "cp850", "ascii"]
         yield Problem(
-            f"{where}.codering", f"{reader.codering!r} is geen bekende codering.", nearest(reader.codering, known)
+            f"{where}.codering", f"{reader.codering!r} is geen bekende codering.", nearest(reader.codering, _ENCODINGS)
         )
     if reader.formaat == "vast" and not (reader.kolommen and all(kolom.breedte for kolom in reader.kolommen)):
         yield Problem(f"{where}.kolommen", "formaat 'vast' vraagt kolommen met naam en breedte.")

@@ -10,7 +10,7 @@ import polars as pl
 from kmgb.normalise.text import clean
 
 _DIGITS = r"^[0-9]*$"
-_WORTHWHILE = 0.5  # above this share of distinct values, encoding the column costs more than it saves
+_WORTHWHILE = 0.1  # above this share of distinct values, encoding the column costs more than it saves
 
 
 class Build(Protocol):

@@ -8,13 +8,14 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 
 import polars as pl
 
 from kmgb.catalogue.fields import Entity
 from kmgb.compare.comparison import Comparison
-from kmgb.errors import MappingError, Problem, SourceError
+from kmgb.errors import MappingError, Problem, ReportError, SourceError
 from kmgb.mapping.load import load_mapping
 from kmgb.mapping.model import Aanlevering, EntiteitMapping, Mapping, Veld
 from kmgb.report.files import RECORD, write_findings
@@ -41,8 +42,9 @@ def compare_files(
 ) -> Comparison:
     """Compare, and write `afwijkingen.parquet`, `afwijkingen.csv` (columns RECORD) and `samenvatting.json` to `out`.
 
-    Raises: MappingError, SourceError; nothing is written then.
+    Raises: MappingError, SourceError, and nothing is written then; ReportError when `out` cannot be written.
     """
+    _present(distributie, afnemer)
     catalogue = municipality.catalogue
     entity, whole = catalogue[entity_name], load_mapping(mapping, catalogue)
     theirs = _entity_of(whole, entity_name)
@@ -63,7 +65,10 @@ def compare_files(
             left, right = pool.map(ready, [(distributie, ours), (afnemer, theirs)])
     plan = comparison_plan(catalogue, entity, ours, theirs, coverage(entity, ours, theirs), day)
     comparison = compare_prepared(left, right, plan)
-    _write(comparison, whole.naam, entity_name, day, out)
+    try:
+        _write(comparison, whole.naam, entity_name, day, out)
+    except OSError as error:
+        raise ReportError(f"{out}: {_refusal(error)}. Kies met --out een andere map.") from error
     return comparison
 
 
@@ -89,6 +94,18 @@ def labelled_mapping(path: Path, entity: Entity, theirs: EntiteitMapping) -> Ent
     )
 
 
+def _present(*paths: Path) -> None:
+    for path in paths:
+        try:
+            folder = S_ISDIR(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            raise SourceError(f"bestand {path} bestaat niet. Controleer de naam en de map.") from None
+        except OSError as error:
+            raise SourceError(f"bestand {path} is niet te openen. Controleer de naam en de rechten.") from error
+        if folder:
+            raise SourceError(f"{path} is een map. Noem een bestand.")
+
+
 def _known_columns(names: list[str], entity: Entity) -> dict[str, Veld]:
     fields = {name: entity.by_label(name) for name in names}
     return {field.name: Veld(kolom=name) for name, field in fields.items() if field is not None}
@@ -98,8 +115,12 @@ def _header(path: Path) -> str:
     try:
         with path.open(encoding="utf-8-sig") as stream:
             return stream.readline().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path.name}: de koprij is niet te lezen ({type(error).__name__}).") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"{path.name}: de koprij is geen UTF-8. Geef met --distributie-mapping de codering."
+        ) from error
+    except OSError as error:
+        raise SourceError(f"{path.name}: het bestand is niet te openen. Controleer de rechten.") from error
 
 
 def _entity_of(mapping: Mapping, entity: str) -> EntiteitMapping:
@@ -107,6 +128,16 @@ def _entity_of(mapping: Mapping, entity: str) -> EntiteitMapping:
         known = ", ".join(mapping.entiteit)
         raise MappingError(mapping.path, [Problem(f"entiteit.{entity}", f"ontbreekt; dit bestand kent: {known}.")])
     return mapping.entiteit[entity]
+
+
+def _refusal(error: OSError) -> str:
+    match error:
+        case FileExistsError() | NotADirectoryError():
+            return "de map is niet te maken, er staat een bestand op die plaats"
+        case PermissionError():
+            return "in deze map mag niet worden geschreven"
+        case _:
+            return "de map is niet te maken of niet te beschrijven"
 
 
 def _write(comparison: Comparison, afnemer: str, entity: str, day: date, out: Path) -> None:

@@ -9,7 +9,7 @@ from kmgb.compare.plan import Plan
 from kmgb.run.prepare import Prepared
 
 # What can become of a row, apart from being paired, ontbreekt or overtollig.
-WAYS = ("afgekeurd", "dubbel", "bij_dubbel", "buiten_populatie", "niet_actueel")
+WAYS = ("afgekeurd", "dubbel", "bij_dubbel", "bij_afgekeurd", "buiten_populatie", "niet_actueel")
 
 
 def compare_prepared(distributie: Prepared, afnemer: Prepared, plan: Plan) -> Comparison:

@@ -44,7 +44,7 @@ def read_jsonl(path: Path, reader: Aanlevering, needed: Collection[str], limits:
     encoding = "utf-8-sig" if reader.codering == "utf-8" else reader.codering
     with path.open(encoding=encoding, newline="\n") as stream:
         records = (parse_line(line) for line in _lines(path, stream, reader) if line.strip(_BLANK))
-        return deliver_nested(path, records, needed, limits, scratch)
+        return deliver_nested(path, _whole(records, needed), needed, limits, scratch)
 
 
 def read_json(path: Path, reader: Aanlevering, needed: Collection[str], limits: Limits, scratch: Path) -> Delivered:
@@ -52,10 +52,10 @@ def read_json(path: Path, reader: Aanlevering, needed: Collection[str], limits: 
     size_of(path)
     if is_zip(path):
         records = _zipped(path, reader, limits, scratch)
-        return deliver_nested(path, records, needed, limits, scratch)
+        return deliver_nested(path, _whole(records, needed), needed, limits, scratch)
     with path.open("rb") as stream:
         elements = _Cursor(path, stream, reader.codering).elements(reader.record)
-        return deliver_nested(path, map(_record, elements), needed, limits, scratch)
+        return deliver_nested(path, _whole(map(_record, elements), needed), needed, limits, scratch)
 
 
 def parse_line(text: str) -> Record:
@@ -110,6 +110,26 @@ def _record(value: object) -> Record:
         return flatten(value), None
     except RecursionError:
         return {}, _BROKEN
+
+
+def _whole(records: Iterable[Record], needed: Collection[str]) -> Iterator[Record]:
+    r"""The records, without half characters: JSON can escape one half of a pair (`\ud800`), which no text can hold.
+
+    In a needed column that is a fault of the record; what is left of the text shows a replacement character.
+    """
+    for cells, fault in records:
+        try:
+            "".join([*cells, *filter(None, cells.values())]).encode()
+        except UnicodeEncodeError:
+            half = next((name for name in needed if _mended(cells.get(name)) != cells.get(name)), None)
+            reason = f"een tekst bevat een half teken (surrogaat) in kolom {half!r}" if half is not None else None
+            yield {_mended(name) or "": _mended(text) for name, text in cells.items()}, fault or reason
+        else:
+            yield cells, fault
+
+
+def _mended(text: str | None) -> str | None:
+    return text and text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _lines(path: Path, stream: TextIO, reader: Aanlevering) -> Iterator[str]:
