@@ -448,7 +448,8 @@ def test_a_stop_at_the_very_moment_loses_nothing(engine: Engine) -> None:
             with engine.connect() as connection:
                 next_run = connection.scalar(select(planning.planning_taak.c.next_run_time))
             due = MONDAY_UTC + timedelta(days=7 * (week - 1))
-            assert week == 0 or next_run == due.timestamp() or last(engine).moment_due == due
+            # Lost is a moment that the planning has gone past without queueing it; stopped before that, it still comes.
+            assert week == 0 or next_run <= due.timestamp() or last(engine).moment_due == due
             traveller.move_to(MONDAY_UTC + timedelta(days=7 * week, seconds=1))
 
 

@@ -59,7 +59,7 @@ def match(distributie: Rows, afnemer: Rows, plan: Plan) -> Matched:
     left_over = theirs.filter(~_taken(theirs.height, place.filter(paired)))
     missing, unread_ours = _unread(ours.filter(place.is_null()), afnemer, plan)
     surplus, unread_theirs = _unread(left_over.join(twice_ours.select(KEY), on=KEY, how="anti"), distributie, plan)
-    pairs = _side_by_side(ours.filter(paired), theirs[place.filter(paired)], None)
+    pairs = _side_by_side(ours if paired.all() else ours.filter(paired), theirs[place.filter(paired)], None)
     lost_ours = _keyless(distributie, plan, plan.population)
     lost_theirs = _keyless(afnemer, plan, plan.participates).filter(EXPECTED)
     found, ours_left, theirs_left = _by_alternatives(
