@@ -25,6 +25,7 @@ from typing import NoReturn
 
 import polars as pl
 
+from kmgb.catalogue.calendar import days_in_month, jjjjmmdd
 from kmgb.catalogue.fields import Catalogue, Entity
 from kmgb.catalogue.literals import literal_fault
 from kmgb.errors import PopulationError, nearest
@@ -211,7 +212,7 @@ class _Parser:
 
     def _day(self, day: date, dtype: pl.DataType) -> str | int:
         if dtype == _DATE:
-            return _jjjjmmdd(day)
+            return jjjjmmdd(day)
         if dtype != pl.String():
             self.at -= 1
             self._fail("verwacht een getal, want dit veld is geen datum")
@@ -232,7 +233,7 @@ class _Parser:
         try:
             if not re.fullmatch(r"\d{8}|\d{4}-\d{2}-\d{2}", token):
                 raise ValueError(token)
-            return _jjjjmmdd(date.fromisoformat(token))
+            return jjjjmmdd(date.fromisoformat(token))
         except ValueError:
             self.at -= 1
             self._fail("verwacht een bestaande datum als jjjj-mm-dd, want dit veld is een datum")
@@ -290,10 +291,6 @@ def _shift_years(day: date, years: int) -> date:
         return day.replace(year=day.year + years, day=28)
 
 
-def _jjjjmmdd(day: date) -> int:
-    return day.year * 10000 + day.month * 100 + day.day
-
-
 def _known(column: pl.Expr) -> pl.Expr:
     """The date, null where not even the year is known."""
     return pl.when(column >= 10000).then(column)
@@ -318,8 +315,5 @@ def _earliest(column: pl.Expr) -> pl.Expr:
 def _latest(column: pl.Expr) -> pl.Expr:
     """The last day that a date with unknown parts (00) may be."""
     year, month = column // 10000, column // 100 % 100
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    february = pl.when(leap).then(29).otherwise(28)
-    last = pl.when(month == 2).then(february).when(month.is_in([4, 6, 9, 11])).then(30).otherwise(31)
-    whole = pl.when(column % 100 == 0).then(column + last).otherwise(column)
+    whole = pl.when(column % 100 == 0).then(column + days_in_month(year, month)).otherwise(column)
     return _known(pl.when(month == 0).then(year * 10000 + 1231).otherwise(whole))

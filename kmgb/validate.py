@@ -21,8 +21,6 @@ from kmgb.catalogue.fields import Field
 
 _REJECTS = {"gelezen": "", "sleutel_leeg": "de sleutel is leeg", "sleutel_onleesbaar": "de sleutel is onleesbaar"}
 
-_WORTHWHILE = 0.1  # up to this share of distinct values, finding them costs less than a check of every row
-
 
 @dataclass(frozen=True, slots=True)
 class Validated:
@@ -91,30 +89,15 @@ def _checks(field: Field, frame: pl.DataFrame, allowed: Allowed, today: date, *,
 
 
 def _failing(checks: Mapping[str, _Checks], frame: pl.DataFrame) -> dict[str, _Checks]:
-    """Only the checks that some row fails: most never fail. A column of few values is asked per distinct value."""
-    few = _few_distinct(frame, [name for name, listed in checks.items() if listed])
-    every, distinct = _Checks(), {name: _Checks() for name in few}
-    for name, listed in checks.items():
-        for check, passes in listed:
-            alone = name in few and set(passes.meta.root_names()) <= {name}
-            (distinct[name] if alone else every).append((f"{name}.{check}", passes))
-    failed = _failed(every, frame)
-    for name, listed in distinct.items():
-        failed |= _failed(listed, frame.select(pl.col(name).unique())) if listed else set()
-    return {
-        name: [(check, passes) for check, passes in listed if f"{name}.{check}" in failed]
-        for name, listed in checks.items()
-    }
-
-
-def _failed(checks: _Checks, frame: pl.DataFrame) -> set[str]:
-    outcome = frame.lazy().select(passes.fill_null(value=True).all().alias(name) for name, passes in checks).collect()
-    return {name for name, held in outcome.row(0, named=True).items() if not held} if checks else set()
-
-
-def _few_distinct(frame: pl.DataFrame, names: Sequence[str]) -> set[str]:
-    counts = frame.select(pl.col(names).approx_n_unique()).row(0, named=True) if names else {}
-    return {name for name, distinct in counts.items() if distinct < frame.height * _WORTHWHILE}
+    """Only the checks that some row fails: most never fail, and one query asks that of all of them together."""
+    named = [(name, check, passes) for name, listed in checks.items() for check, passes in listed]
+    holds = [passes.fill_null(value=True).all().alias(str(place)) for place, (_, _, passes) in enumerate(named)]
+    outcome = frame.lazy().select(holds).collect().row(0)
+    failing: dict[str, _Checks] = {name: [] for name in checks}
+    for (name, check, passes), held in zip(named, outcome, strict=True):
+        if not held:
+            failing[name].append((check, passes))
+    return failing
 
 
 def _by_type(field: Field) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from kmgb.catalogue.calendar import days_in_month, jjjjmmdd
 from kmgb.catalogue.fields import Field
 
 Allowed = Mapping[str, tuple[str, ...]]  # code list -> codes
@@ -49,7 +50,7 @@ def check_expression(check: str, field: Field, allowed: Allowed, today: date) ->
         case "in_list":
             return value.is_in(list(allowed.get(argument, ())))
         case "not_future":
-            return value <= today.year * 10000 + today.month * 100 + today.day
+            return value <= jjjjmmdd(today)
         case "not_before":
             return _not_before(value, pl.col(argument))
         case "range":
@@ -89,9 +90,7 @@ def date_exists(value: pl.Expr) -> pl.Expr:
     """True where the known parts make a day, month or year that exists; month needs year and day needs month."""
     year, month, day = value // 10000, value // 100 % 100, value % 100
     partial = (day == 0) & month.is_between(0, 12) & ((month == 0) | (year > 0))
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    longest = pl.when(month == 2).then(28 + leap.cast(pl.Int32)).when(month.is_in([4, 6, 9, 11])).then(30).otherwise(31)
-    return partial | ((year > 0) & month.is_between(1, 12) & day.is_between(1, longest))
+    return partial | ((year > 0) & month.is_between(1, 12) & day.is_between(1, days_in_month(year, month)))
 
 
 def _not_before(value: pl.Expr, begin: pl.Expr) -> pl.Expr:

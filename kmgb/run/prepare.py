@@ -7,6 +7,7 @@ from datetime import date
 
 import polars as pl
 
+from kmgb.catalogue.calendar import jjjjmmdd
 from kmgb.catalogue.fields import Catalogue, Entity
 from kmgb.compare.comparison import Side
 from kmgb.mapping.model import EntiteitMapping
@@ -69,7 +70,7 @@ def _is_current(frame: pl.DataFrame, entity: Entity, day: date) -> pl.Expr:
 
     A row whose begin cannot be read is kept, so that it is reported instead of lost.
     """
-    today = day.year * 10000 + day.month * 100 + day.day
+    today = jjjjmmdd(day)
     current = pl.lit(value=True)
     if entity.version is not None and entity.version.name in frame.columns:
         current = current & (pl.col(entity.version.name) <= today).fill_null(value=True)
