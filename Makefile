@@ -14,10 +14,12 @@ test: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	KMGB_SHARED="$(SHARED)" $(BIN)/python -m pytest -n auto
+	KMGB_SHARED="$(SHARED)" $(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: $(VENV)/dev
 	$(BIN)/python bench/compare.py
+	$(BIN)/python bench/explain.py
+	$(BIN)/python bench/history.py
 
 $(VENV)/python: 
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kmgb vraagt Python 3.11 of nieuwer; gebruik make PYTHON=python3.12 demo")'

@@ -47,7 +47,7 @@ def main() -> None:
         print(json.dumps(_step(options.step, folder)))
         return
     if not (folder / "app.csv").exists():
-        _make(folder, options.rows)
+        make(folder, options.rows)
     sizes = [(folder / name).stat().st_size / 1e6 for name in ("dds.csv", "app.csv")]
     print(f"{options.rows} persons, {sizes[0]:.0f} + {sizes[1]:.0f} MB")
     ratios = []
@@ -84,7 +84,8 @@ def _step(step: str, folder: Path) -> dict[str, float]:
     return {"seconds": time.perf_counter() - begun, "peak_mb": peak, "findings": findings}
 
 
-def _make(folder: Path, rows: int) -> None:
+def make(folder: Path, rows: int) -> None:
+    """Write the two files of so many persons to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     persons = build_world(rows, 1).timelines["personen"].delivered(2)
     persons = persons.with_columns(_address("verblijfsadres"), _address("correspondentieadres"))

@@ -54,6 +54,10 @@ class MappingError(ProblemsError):
     """A mapping file does not say what it must say."""
 
 
+class CrossCheckError(ProblemsError):
+    """A file with kruiscontroles does not say what it must say."""
+
+
 class PopulationError(KmgbError):
     """A population expression cannot be read. `position` counts characters from 0."""
 

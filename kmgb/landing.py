@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ import polars as pl
 from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.errors import LandingError
 from kmgb.mapping.model import EntiteitMapping, Mapping
+from kmgb.mapping.values import FOLDER_HINT, is_folder_name
 from kmgb.sources.delivered import Limits, RefusedError
 from kmgb.sources.dumps import as_utc, find_dump, moment_in_name
 from kmgb.sources.entity import LookedUp, read_entity
@@ -36,7 +36,6 @@ __all__ = ["Landed", "LookedUp", "Manifest", "clean", "find_dump", "land", "last
 Status = Literal["geaccepteerd", "quarantaine"]
 FAULTY_PERCENT = 5.0
 _BUSY = ".bezig-"
-_NAME = re.compile(r"\w[\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,10 +340,8 @@ def _sync(path: Path) -> None:
 
 def _home(folder: Path, afnemer: str, entity: str) -> Path:
     for name in (afnemer, entity):
-        if not _NAME.fullmatch(name):
-            raise LandingError(
-                f"{name!r} kan geen mapnaam zijn: gebruik letters, cijfers, punt, streepje of liggend streepje."
-            )
+        if not is_folder_name(name):
+            raise LandingError(f"{name!r} kan geen naam van een map zijn. {FOLDER_HINT}")
     return folder / afnemer / entity
 
 

@@ -6,19 +6,20 @@ Grammar (words are not case-sensitive; field names are those of the catalogue or
     term       := factor { "en" factor }
     factor     := [ "niet" ] ( "(" expression ")" | condition )
     condition  := field "is" [ "niet" ] "leeg"
-                | field ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value
+                | field ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) ( value | field )
                 | field [ "niet" ] "in" "(" value { "," value } ")"
                 | field [ "niet" ] "begint" "met" value
     value      := 'text' | number | jjjj-mm-dd | "peildatum" [ ( "-" | "+" ) number ( "dagen" | "jaar" ) ]
 
 A comparison with an empty field is never true: "niet (a = 'x')" is true where a is empty, "a != 'x'" is not.
 A comparison with a date of which parts are unknown is true only if it is true for every day that it may be.
+A judgement reads the same text with three outcomes: what cannot be told is null, and so is its opposite.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NoReturn
@@ -26,7 +27,7 @@ from typing import NoReturn
 import polars as pl
 
 from kmgb.catalogue.calendar import days_in_month, jjjjmmdd
-from kmgb.catalogue.fields import Catalogue, Entity
+from kmgb.catalogue.fields import Catalogue, Entity, Field
 from kmgb.catalogue.literals import literal_fault
 from kmgb.errors import PopulationError, nearest
 
@@ -42,6 +43,7 @@ _COMPARE: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     ">": lambda left, right: left > right,
     ">=": lambda left, right: left >= right,
 }
+_OPPOSITE: Mapping[str, str] = {"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _DATE = pl.Int32()
 _WORDS = frozenset(["of", "en", "niet", "is", "leeg", "in", "begint", "met", "peildatum", "dagen", "jaar"])
 
@@ -76,6 +78,24 @@ def parse_population(
     return Population(text, expr.fill_null(False), frozenset(parser.used))
 
 
+def parse_judgement(
+    text: str, fields: Mapping[str, Field], peildatum: date, catalogue: Catalogue, helpers: Iterable[str] = ()
+) -> Population:
+    """The expression that is true, false, or null where that cannot be told: a field is empty, a date partly unknown.
+
+    Columns: the expression reads those named in `fields`; `helpers` are further names, of columns that hold text.
+    Unlike in a population, "niet" turns around only what is known.
+    Raises: PopulationError, as for a population.
+    """
+    dtypes = {name: field.dtype for name, field in fields.items()} | dict.fromkeys(helpers, pl.String())
+    if not text.strip():
+        return Population(text, pl.lit(True), frozenset())
+    parser = _Parser(text, dtypes, peildatum, catalogue, fields, three=True)
+    expr = parser.expression()
+    parser.end()
+    return Population(text, expr, frozenset(parser.used))
+
+
 class _Parser:
     def __init__(
         self,
@@ -83,10 +103,12 @@ class _Parser:
         dtypes: Mapping[str, pl.DataType],
         peildatum: date,
         catalogue: Catalogue | None,
-        entity: Entity | None,
+        entity: Entity | Mapping[str, Field] | None,
+        *,
+        three: bool = False,
     ) -> None:
         self.text, self.dtypes, self.peildatum = text, dtypes, peildatum
-        self.catalogue, self.entity = catalogue, entity
+        self.catalogue, self.entity, self.three = catalogue, entity, three
         self.tokens = _tokens(text)
         self.at = 0
         self.used: set[str] = set()
@@ -114,7 +136,9 @@ class _Parser:
             self._expect(")")
         else:
             expr = self._condition()
-        return ~expr.fill_null(False) if negate else expr
+        if not negate:
+            return expr
+        return ~expr if self.three else ~expr.fill_null(False)
 
     def _condition(self) -> pl.Expr:
         name = self._field()
@@ -131,25 +155,39 @@ class _Parser:
             expr = column.cast(pl.String).str.starts_with(str(self._value(name, start=True)))
         elif not negate and (sign := self._peek()[1]) in _COMPARE:
             self.at += 1
-            return self._compared(name, sign, self._value(name))
+            return self._compared(name, sign, self._operand(name))
         else:
             self._fail("verwacht 'is leeg', 'in (...)', 'begint met' of een vergelijking zoals =")
         return ~expr if negate else expr
 
-    def _compared(self, name: str, sign: str, value: str | int | float) -> pl.Expr:
-        column, literal = pl.col(name), pl.lit(value)
+    def _compared(self, name: str, sign: str, other: pl.Expr) -> pl.Expr:
+        column = pl.col(name)
         if self.dtypes[name] != _DATE:
-            return _COMPARE[sign](column, literal)
-        if sign == "!=":
-            return (_latest(column) < literal) | (_earliest(column) > literal)
-        return _COMPARE[sign](_deciding_day(column, sign), literal)
+            return _COMPARE[sign](column, other)
+        certain = _certain(column, sign, other)
+        if not self.three:
+            return certain
+        return pl.when(certain).then(True).when(_certain(column, _OPPOSITE[sign], other)).then(False)
 
     def _among(self, name: str, *, negate: bool) -> pl.Expr:
         values = self._values(name)
-        if negate and self.dtypes[name] == _DATE:
-            return pl.all_horizontal(self._compared(name, "!=", value) for value in values)
+        if self.dtypes[name] == _DATE and (negate or self.three):
+            if negate:
+                return pl.all_horizontal(self._compared(name, "!=", pl.lit(value)) for value in values)
+            return pl.any_horizontal(self._compared(name, "=", pl.lit(value)) for value in values)
         expr = pl.col(name).is_in(values)
         return ~expr if negate else expr
+
+    def _operand(self, name: str) -> pl.Expr:
+        """What a field is compared with: another field of its type, or a value."""
+        kind, token, _ = self._peek()
+        if kind != "word" or token.lower() == "peildatum" or token not in self.dtypes:
+            return pl.lit(self._value(name))
+        if self.dtypes[token] != self.dtypes[name]:
+            self._fail(f"{token} is niet van dezelfde soort als {name}")
+        self.at += 1
+        self.used.add(token)
+        return pl.col(token)
 
     def _field(self) -> str:
         kind, token, _ = self._peek()
@@ -184,7 +222,7 @@ class _Parser:
             self.at += 1
             value = self._typed(token[1:-1].replace("''", "'") if kind == "text" else token, dtype)
         else:
-            self._fail("verwacht een waarde: 'tekst', een getal, een datum of peildatum")
+            self._fail("verwacht een waarde: 'tekst', een getal, een datum, peildatum of een ander veld")
         if self.catalogue and self.entity and name in self.entity and isinstance(value, str):
             field = self.entity[name]
             fault = literal_fault(field, self.catalogue.codes(field), value, start=start)
@@ -296,14 +334,21 @@ def _known(column: pl.Expr) -> pl.Expr:
     return pl.when(column >= 10000).then(column)
 
 
-def _deciding_day(column: pl.Expr, sign: str) -> pl.Expr:
-    """The day that decides: what is before (<) must be so even on the latest day it may be, what is after on the first.
+def _certain(left: pl.Expr, sign: str, right: pl.Expr) -> pl.Expr:
+    """True where two dates compare so whatever their unknown parts may be.
 
-    For = it is the date itself: one with unknown parts is no day.
+    What is before (<) must be so even on the latest day it may be, what is after on the first. A date with unknown
+    parts is never equal to a day.
     """
-    if sign == "=":
-        return _known(column)
-    return _latest(column) if sign in ("<", "<=") else _earliest(column)
+    match sign:
+        case "<" | "<=":
+            return _COMPARE[sign](_latest(left), _earliest(right))
+        case ">" | ">=":
+            return _COMPARE[sign](_earliest(left), _latest(right))
+        case "!=":
+            return (_latest(left) < _earliest(right)) | (_earliest(left) > _latest(right))
+        case _:
+            return (_earliest(left) == _latest(right)) & (_latest(left) == _earliest(right))
 
 
 def _earliest(column: pl.Expr) -> pl.Expr:

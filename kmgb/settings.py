@@ -37,6 +37,12 @@ class Settings(BaseSettings):
     max_cell: int = Field(default=32_768, description="longest accepted cell, in characters")
     max_unpacked: int = Field(default=20 * 2**30, description="largest accepted size of an unpacked archive, in bytes")
     max_ratio: int = Field(default=200, description="largest accepted ratio of unpacked to packed size of an archive")
+    grace_days: int = Field(
+        default=2, ge=0, description="working days before a dump in which a change may still be on its way (onderweg)"
+    )
+    mutation_days: int = Field(
+        default=400, ge=1, description="days that changes of the distribution are kept in the mutation log"
+    )
 
     @property
     def database_url(self) -> str:

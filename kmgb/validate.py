@@ -74,6 +74,7 @@ def _split(frame: pl.DataFrame, reasons: pl.DataFrame) -> tuple[pl.DataFrame, pl
 
 
 _Checks = list[tuple[str, pl.Expr]]  # name, and the expression that is true where a value passes
+_Named = tuple[str, str, pl.Expr]  # the same, behind the field it is about
 
 
 def _checks(field: Field, frame: pl.DataFrame, allowed: Allowed, today: date, *, key: bool) -> _Checks:
@@ -89,15 +90,35 @@ def _checks(field: Field, frame: pl.DataFrame, allowed: Allowed, today: date, *,
 
 
 def _failing(checks: Mapping[str, _Checks], frame: pl.DataFrame) -> dict[str, _Checks]:
-    """Only the checks that some row fails: most never fail, and one query asks that of all of them together."""
-    named = [(name, check, passes) for name, listed in checks.items() for check, passes in listed]
-    holds = [passes.fill_null(value=True).all().alias(str(place)) for place, (_, _, passes) in enumerate(named)]
-    outcome = frame.lazy().select(holds).collect().row(0)
+    """Only the checks that some row fails: most never fail, and it is cheap to ask that of all of them together."""
+    whole: list[_Named] = []
+    days: dict[str, list[_Named]] = {}
+    for name, listed in checks.items():
+        column = frame[name]
+        empty = column.null_count() == frame.height
+        for check, passes in listed:
+            if empty and check not in _REJECTS:
+                continue
+            alone = column.dtype == pl.Int32() and set(passes.meta.root_names()) == {name}
+            (days.setdefault(name, []) if alone else whole).append((name, check, passes))
+    # A day is dear to check, and a column of days holds few different ones.
+    asked = [
+        (whole, frame.lazy()),
+        *((listed, frame.lazy().select(pl.col(name).unique())) for name, listed in days.items()),
+    ]
+    outcomes = pl.collect_all([_all_hold(rows, listed) for listed, rows in asked])
     failing: dict[str, _Checks] = {name: [] for name in checks}
-    for (name, check, passes), held in zip(named, outcome, strict=True):
-        if not held:
-            failing[name].append((check, passes))
+    for (named, _), outcome in zip(asked, outcomes, strict=True):
+        for (name, check, passes), held in zip(named, outcome.row(0), strict=True):
+            if not held:
+                failing[name].append((check, passes))
     return failing
+
+
+def _all_hold(rows: pl.LazyFrame, listed: Sequence[_Named]) -> pl.LazyFrame:
+    return rows.select(
+        passes.fill_null(value=True).all().alias(str(place)) for place, (_, _, passes) in enumerate(listed)
+    )
 
 
 def _by_type(field: Field) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
+import axe_playwright_python
 import polars as pl
 import pytest
+from playwright.sync_api import sync_playwright
 
 from kmgb.compare.kinds import FINDING_COLUMNS, Kind
 from kmgb.explain import clusters
@@ -19,12 +21,16 @@ from kmgb.settings import Settings
 from kmgb.store.runs import DONE, NewRun
 
 ROOT = Path(__file__).parent.parent
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 NOW = datetime(2026, 11, 16, 6, 0, tzinfo=UTC)
 MANY = 100_000
 _QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+
+
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +90,22 @@ def test_the_overview_opens_in_a_browser(browser: str, pages: tuple[Path, Path],
     report, overview = pages
     seen = _opened(browser, overview, tmp_path / "profiel")
     assert report.name in seen
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_everyone_can_use_the_pages(browser: str, pages: tuple[Path, Path], width: int) -> None:
+    """No violation of WCAG 2.2 AA, with everything that is folded opened, and nothing wider than the screen."""
+    with sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        for page in pages:
+            tab = opened.new_page(bypass_csp=True, viewport={"width": width, "height": 900})
+            tab.goto(page.as_uri())
+            tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+            tab.evaluate(AXE.read_text(encoding="utf-8"))
+            found = tab.evaluate(f"axe.run(document, {{runOnly: {_RULES}}})")
+            assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+            assert tab.evaluate("document.documentElement.scrollWidth") == width
+        opened.close()
 
 
 def test_the_files_beside_it_are_complete_and_harmless(pages: tuple[Path, Path]) -> None:

@@ -144,3 +144,19 @@ def test_masking_leaves_the_end_of_an_identifier_and_nothing_else() -> None:
     assert masked("Jan", personen["voornamen"]) == "Jan"
     assert masked_key("rij 7", "bsn", personen) == "rij 7"
     assert masked_key("999990019", "bsn", personen) == "•••019"
+
+
+@pytest.mark.parametrize(("year", "passes"), [(0, False), (1005, True), (1309, True), (2026, True), (9999, False)])
+def test_a_placeholder_is_no_year(year: int, passes: bool) -> None:
+    field = CATALOGUE["pand"]["bouwjaar_pand"]
+    frame = pl.DataFrame({field.name: [year]})
+    checks = [check_expression(check, field, {}, date(2026, 11, 16)) for check in field.checks]
+    assert frame.select(pl.all_horizontal(checks)).item() is passes
+
+
+def test_a_code_that_says_what_it_means_has_no_other_meaning() -> None:
+    personen, pand = CATALOGUE["personen"], CATALOGUE["pand"]
+    assert CATALOGUE.meaning(personen["geslacht"], "M") == "man"
+    assert CATALOGUE.meaning(personen["geslacht"], "Q") == CATALOGUE.meaning(personen["geslacht"], None) == ""
+    assert CATALOGUE.meaning(pand["status_pand"], "Bouw gestart") == ""
+    assert CATALOGUE.meaning(CATALOGUE["nnp"]["rechtsvorm"], "01") == "Eenmanszaak"

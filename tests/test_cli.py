@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -53,6 +54,16 @@ def test_catalogue_shows_all_fields(form: str, tmp_path: Path) -> None:
         assert "Geslachtsnaam diacriet" in done.stdout
 
 
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_closed_pipe_ends_quietly(form: str, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", "from kmgb.cli.main import main; main()", "catalogue", "--format", form]
+    done = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_an_unknown_entity_names_the_known_ones(tmp_path: Path) -> None:
     done = kmgb("catalogue", "persoon", cwd=tmp_path)
     assert done.returncode == 2
@@ -62,7 +73,8 @@ def test_an_unknown_entity_names_the_known_ones(tmp_path: Path) -> None:
 def test_check_finds_what_was_planted_and_reports_it(town: Path) -> None:
     pages = sorted(path.name for path in (town / "uitvoer").glob("*.html"))
     assert "overzicht.html" in pages
-    assert len(pages) == 11
+    assert "dekking.html" in pages
+    assert len(pages) == 19  # a page per controle (10, and 7 of the distribution itself), the overview and the coverage
     text = "".join((town / "uitvoer" / page).read_text(encoding="utf-8") for page in pages)
     assert not re.search(r"https?://|//[a-z]+\.", text)
 
@@ -86,7 +98,7 @@ def test_a_second_check_changes_nothing(town: Path) -> None:
 def test_findings_beside_the_report_have_the_whole_record(town: Path) -> None:
     frame = pl.read_parquet(next((town / "uitvoer").glob("belasting-personen-*.parquet")))
     assert frame.columns[:6] == ["run_id", "afnemer", "entity", "key", "key_field", "field"]
-    assert frame.columns[-2:] == ["first_seen", "status"]
+    assert frame.columns[17:19] == ["first_seen", "status"]
 
 
 def test_reports_are_made_again_from_the_store(town: Path) -> None:
@@ -137,7 +149,14 @@ def test_compare_writes_three_files(town: Path, tmp_path: Path) -> None:
     assert {p.name for p in (tmp_path / "uit").iterdir()} == {
         "afwijkingen.csv", "afwijkingen.parquet", "samenvatting.json",
     }  # fmt: skip
+    frame = pl.read_parquet(tmp_path / "uit" / "afwijkingen.parquet")
+    midnight = datetime(2026, 11, 15, 23, tzinfo=UTC)
+    for name in ("peildatum_distributie", "peildatum_afnemer", "first_seen"):
+        assert frame[name].unique().to_list() == [midnight]
     summary = json.loads((tmp_path / "uit" / "samenvatting.json").read_text(encoding="utf-8"))
+    assert summary["opmerkingen"] == {
+        "distributie": [], "afnemer": ["2 kolommen zonder veldtoewijzing: 'VOLGNR', 'GEBRUIKER'."],
+    }  # fmt: skip
     assert sum(summary["soorten"].values()) == pl.read_parquet(tmp_path / "uit" / "afwijkingen.parquet").height
 
 
@@ -168,6 +187,25 @@ def test_compare_with_a_wrong_path(
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert "Error" not in done.stderr
+
+
+def test_voorkomens_without_history_bring_a_hint(tmp_path: Path) -> None:
+    rows = "".join(f"036310000000000{pand},{day}\n" for pand in (1, 2, 3) for day in (20100101, 20200101))
+    (tmp_path / "bron.csv").write_text(f"id_pand,datum_begin_geldigheid_cyclus\n{rows}", encoding="utf-8")
+    (tmp_path / "app.csv").write_text("P\n0363100000000001\n", encoding="utf-8")
+    mapping = (
+        '[afnemer]\nnaam = "app"\ntitel = "App"\n[entiteit.pand]\nsleutel = "id_pand"\nvelden = { id_pand = "P" }\n'
+    )
+    (tmp_path / "app.toml").write_text(mapping, encoding="utf-8")
+    done = kmgb(
+        "compare", "--mapping", "app.toml", "--entity", "pand", "--distributie", "bron.csv", "--afnemer", "app.csv",
+        "--out", "uit", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == (
+        "Let op: Meer dan de helft van de sleutels van de distributie komt meer dan eens voor. Bevat de aanlevering alle "
+        'voorkomens, zet dan historie = "actueel" bij [entiteit.pand] van de veldtoewijzing van de distributie: alleen '
+        "het voorkomen van de peildatum telt dan."
+    ), done.stderr
 
 
 def test_a_side_agrees_with_itself(town: Path, tmp_path: Path) -> None:

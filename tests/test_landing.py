@@ -14,7 +14,7 @@ from kmgb.errors import LandingError, SourceError
 from kmgb.landing import Landed, Manifest, clean, find_dump, land, last_accepted, manifests, open_landed
 from kmgb.mapping.model import Mapping
 from kmgb.sources.delivered import Limits, RefusedError
-from kmgb.sources.dumps import moment_in_name
+from kmgb.sources.dumps import earlier_dumps, moment_in_name
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 Lands = Callable[..., Landed]
@@ -127,6 +127,10 @@ def test_quarantine_says_why(lands: Lands, tmp_path: Path, text: str, day: int, 
     assert got.manifest in manifests(tmp_path / "data", "sociaal", "personen")
 
 
+def test_a_column_that_nobody_mapped_is_remarked(lands: Lands) -> None:
+    assert lands(dump(3)).manifest.remarks == ("1 kolom zonder veldtoewijzing: 'ongevraagd'.",)
+
+
 def test_an_unreadable_delivery_has_no_frame(lands: Lands) -> None:
     got = lands("B,N\n1,\x22open\n")
     with pytest.raises(LandingError, match=r"dump\.csv: deze aanlevering heeft geen gegevens\. dump\.csv: het aanhal"):
@@ -228,7 +232,15 @@ def test_a_failure_halfway_leaves_nothing(lands: Lands, tmp_path: Path, monkeypa
 
 
 def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:
-    with pytest.raises(LandingError, match="kan geen mapnaam zijn"):
+    with pytest.raises(LandingError, match="kan geen naam van een map zijn"):
         manifests(tmp_path, "../elders", "personen")
     with pytest.raises(RefusedError, match="het bestand is er niet"):
         land(tmp_path / "weg.csv", mapping(), "personen", tmp_path, now=NOW, limits=Limits(), band=20)
+
+
+def test_dumps_that_a_newer_one_hides_are_found_oldest_first(tmp_path: Path) -> None:
+    for name in ("d_20260302.csv", "d_20260216.csv", "d_20260223.csv", "d_los.csv"):
+        (tmp_path / name).write_text("a\n1\n", encoding="utf-8")
+    found = earlier_dumps(tmp_path, "d_*.csv", r"\d{8}")
+    assert [path.name for _, path in found] == ["d_20260216.csv", "d_20260223.csv"]
+    assert earlier_dumps(tmp_path, "d_*.csv", "") == []

@@ -112,6 +112,8 @@ def test_a_fault_in_a_field(extra: str, where: str, hint: str) -> None:
         ('naam = "app"', "", "afnemer.naam: ontbreekt en is verplicht"),
         ('naam = "app"', 'naam = "a/../b"', "afnemer.naam: kan geen naam van een map zijn."),
         ('naam = "app"', 'naam = ".."', "afnemer.naam: kan geen naam van een map zijn."),
+        ('naam = "app"', 'naam = "mijn app"', "afnemer.naam: kan geen naam van een map zijn. Gebruik letters, cijfers, - en _"),
+        ('naam = "app"', 'naam = "app."', "afnemer.naam: kan geen naam van een map zijn."),
         ('sleutel = ["bsn"]', "sleutel = ['bsn']\npeildatum_uit_naam = '(\\d{8'", "reguliere expressie (teken 1)"),
         ('sleutel = ["bsn"]', "sleutel = ['bsn']\npeildatum_uit_naam = 'a{99999999999}'", "te groot"),
         ("[afnemer]", "[afnemer", "geen geldige TOML"),
@@ -119,6 +121,79 @@ def test_a_fault_in_a_field(extra: str, where: str, hint: str) -> None:
 )  # fmt: skip
 def test_a_fault_elsewhere(old: str, new: str, expected: str) -> None:
     assert expected in "\n".join(faults(SOUND.replace(old, new)))
+
+
+PAND = '[entiteit.pand]\nsleutel = ["id_pand"]\n[entiteit.pand.velden]\nid_pand = "P"\n'
+PLACE = "entiteit.personen."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SOUND + "a_nummer = 5\n", [PLACE + "velden.a_nummer: moet een tabel zijn."]),
+        (SOUND.replace('["bsn"]', "[1]"), [PLACE + "sleutel (waarde 1): moet een tekst tussen aanhalingstekens zijn."]),
+        (
+            SOUND.replace('["bsn"]', '["bsn"]\nvolledig = "soms"\nbandbreedte = 101\npeildatum = "nu"\nhistorie = "actuel"'),
+            [
+                PLACE + "historie: moet een van deze zijn: 'geen', 'actueel' of 'historie'. Bedoelde u 'actueel'?",
+                PLACE + "peildatum: moet een datum zonder aanhalingstekens (jjjj-mm-dd) zijn.",
+                PLACE + "volledig: moet true of false zijn.",
+                PLACE + "bandbreedte: mag hoogstens 100 zijn.",
+            ],
+        ),
+        (
+            SOUND + 'geslacht = { kolommen = 5 }\nvoorletters = { kolommen = [1] }\ngeboortedatum = { kolommen = { jaar = 5 } }\n',
+            [
+                PLACE + "velden.geslacht.kolommen: moet een lijst tussen rechte haken of een tabel zijn.",
+                PLACE + "velden.voorletters.kolommen (waarde 1): moet een tekst tussen aanhalingstekens zijn.",
+                PLACE + "velden.geboortedatum.kolommen.jaar: moet een tekst tussen aanhalingstekens zijn.",
+            ],
+        ),
+        (
+            SOUND + PAND + '[aanlevering]\nscheidingstekken = ";"\nkop = "soms"\naanhalingsteken = "xx"\n',
+            [
+                "aanlevering.aanhalingsteken: mag niet langer zijn dan 1 teken.",
+                "aanlevering.kop: moet true of false zijn.",
+                "aanlevering.scheidingstekken: is geen bekende sleutel. Bedoelde u 'scheidingsteken' of 'aanhalingsteken'?",
+            ],
+        ),
+        (
+            SOUND + PAND + '[aanlevering]\nformaat = "xml"\n',
+            ["aanlevering.record: formaat 'xml' vraagt de naam van het element dat één record is."],
+        ),
+        ("aanlevering = 5\n" + SOUND, ["aanlevering: moet een tabel zijn."]),
+        (HEAD + "[entiteit]\npersonen = 5\n", ["entiteit.personen: moet een tabel zijn."]),
+        ("entiteit = 5\n" + HEAD, ["entiteit: moet een tabel zijn."]),
+        (
+            SOUND + '[entiteit.personen.opzoeken.x]\nbestand = "a"\nmet = "b"\nop = "c"\nkolommen = "d"\naanlevering = { kopp = 1 }\n',
+            [PLACE + "opzoeken.x.aanlevering.kopp: is geen bekende sleutel. Bedoelde u 'kop'?"],
+        ),
+        (
+            SOUND + "x = \n",
+            ["geen geldige TOML bij regel 9, teken 5. Tekst staat tussen aanhalingstekens, en elke sleutel komt één keer voor."],
+        ),
+    ],
+    ids=["field", "list", "types", "one of several types", "general", "general meaning", "no table", "entity", "entities",
+         "lookup", "toml"],
+)  # fmt: skip
+def test_a_fault_of_form_is_said_in_dutch_and_once(text: str, expected: list[str]) -> None:
+    assert faults(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "first"),
+    [
+        ('naam = "app"\n', "", "afnemer.naam: ontbreekt en is verplicht."),
+        ('sleutel = ["bsn"]\n', "", PLACE + "sleutel: ontbreekt en is verplicht."),
+        ('sleutel = ["bsn"]', "sleutel = [1]", PLACE + "sleutel (waarde 1): moet een tekst tussen aanhalingstekens zijn."),
+        ('voornamen = "NAMEN"', "voornamen = { kolom = 1 }", PLACE + "velden.voornamen.kolom: moet een tekst tussen "
+         "aanhalingstekens zijn."),
+    ],
+    ids=["missing", "missing key", "list", "column"],
+)  # fmt: skip
+def test_a_fault_of_form_hides_no_fault_of_meaning(old: str, new: str, first: str) -> None:
+    text = SOUND.replace(old, new) + 'voornaamen = "X"\n'
+    assert faults(text) == [first, PLACE + "velden.voornaamen: is geen veld van personen. Bedoelde u 'voornamen'?"]
 
 
 def test_all_faults_are_listed_together() -> None:

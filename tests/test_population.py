@@ -63,6 +63,10 @@ def members(text: str) -> list[int]:
         ("naam = 'Jan' of naam = 'Piet' en aantal = 1", [0]),
         ("(naam = 'Jan' of naam = 'Piet') EN aantal = 20", [1]),
         ("aantal begint met 2", [1]),
+        ("geboren <= geboren", [0, 3]),
+        ("geboren = geboren", [0, 3]),
+        ("aantal = aantal", [0, 1, 3]),
+        ("naam != hulp.soort", [0, 1, 3]),
     ],
 )
 def test_expression(text: str, expected: list[int]) -> None:
@@ -95,6 +99,8 @@ def test_eighteen_years_before_a_leap_day() -> None:
         ("en = 1", 0, "verwacht een veldnaam"),
         ("geboren < peildatum - 1.5 jaar", 22, "verwacht een geheel getal"),
         ("naam in ()", 9, "verwacht een waarde"),
+        ("naam = geboren", 7, "geboren is niet van dezelfde soort als naam"),
+        ("naam in (hulp.soort)", 9, "verwacht een waarde"),
         ("__import__('os')", 0, "is geen bekend veld"),
     ],
 )

@@ -20,7 +20,9 @@ from kmgb.compare.kinds import Kind
 from kmgb.errors import ReportError
 from kmgb.report import figures, words
 from kmgb.report.data import (
+    CheckLine,
     ClusterLine,
+    CountLine,
     CoverageLine,
     DeliveryLine,
     Example,
@@ -28,6 +30,8 @@ from kmgb.report.data import (
     FindingLine,
     Overview,
     RunReport,
+    SkippedCheck,
+    Tally,
 )
 from kmgb.report.render import LONGEST_VALUE, Renderer
 from kmgb.run.coverage import Coverage
@@ -42,7 +46,8 @@ FORMULA = "=cmd|' /C calc'!A0"
 def _finding(
     kind: str = "afwijkend", severity: str = "normaal", ours: str = "Jansen", theirs: str = "Janssen"
 ) -> FindingLine:
-    return FindingLine("•••782", "Voorletters", kind, "", severity, ours, theirs, MOMENT, new=True)
+    part = kind if kind == "cosmetisch" else "afwijkend"
+    return FindingLine("•••782", "Voorletters", kind, "", severity, ours, theirs, MOMENT, new=True, part=part)
 
 
 def _delivery(side: str, status: str = "geaccepteerd", reasons: tuple[str, ...] = ()) -> DeliveryLine:
@@ -98,6 +103,12 @@ REPORT = RunReport(
     files=("belasting-personen-118-afwijkingen.csv",),
     report_file="belasting-personen-118.html",
     objecten=12,
+    tally=Tally(afwijkend=37, cosmetisch=7, kritiek=3),
+    causes=(CountLine("onbekend", 30, 7), CountLine("niet_verzonden", 7, 0)),
+    steps=(CountLine("herzenden", 37, 0), CountLine("geen", 0, 7)),
+    warnings=("Het mutatielog mist de week van 2026-11-09.",),
+    checks=(CheckLine("Jonger dan 16 en gehuwd", "applicatie", "normaal", 900, 55, 0, 1),),
+    skipped=(SkippedCheck("Gehuwd zonder partner", "applicatie", "dit veld wordt niet geleverd"),),
 )
 QUARANTINED = replace(
     REPORT,
@@ -112,6 +123,9 @@ QUARANTINED = replace(
     fields=(),
     clusters=(),
     files=(),
+    warnings=(),
+    checks=(),
+    skipped=(),
 )
 OVERVIEW = Overview(MOMENT, (REPORT, QUARANTINED), ("havenbeheer",))
 
@@ -124,6 +138,7 @@ def renderer() -> Renderer:
 @pytest.fixture(scope="module")
 def pages(renderer: Renderer) -> dict[str, str]:
     empty = replace(REPORT, rows=dict.fromkeys(ROWS, 0), kinds={}, severities={}, fields=(), findings=(), total=0)
+    empty = replace(empty, tally=Tally(), causes=(), steps=(), warnings=(), checks=(), skipped=())
     return {
         "gereed": renderer.run(REPORT),
         "quarantaine": renderer.run(QUARANTINED),
@@ -233,8 +248,17 @@ def _luminance(colour: str) -> float:
         ({"objecten": None}, "37 afwijkingen bij 1.007 personen; 41 nieuw, 12 opgelost, 3 kritiek."),
         ({"entity": "pand"}, "12 van 1.007 panden wijken af; 41 nieuw, 12 opgelost, 3 kritiek."),
         (
-            {"kinds": {"cosmetisch": 1}, "total": 1, "severities": {"laag": 1}, "nieuw": 0},
+            {"kinds": {"cosmetisch": 1}, "tally": Tally(cosmetisch=1), "nieuw": 0},
             "geen afwijkingen bij 1.002 personen; 1 cosmetisch verschil; 0 nieuw, 12 opgelost, 0 kritiek.",
+        ),
+        (
+            {"tally": replace(REPORT.tally, onderweg=3, geaccepteerd=2), "teruggekeerd": 4},
+            "12 van 1.007 personen wijken af (niet meegeteld: 3 onderweg, 2 geaccepteerd); 41 nieuw, 4 teruggekeerd, "
+            "12 opgelost, 3 kritiek.",
+        ),
+        (
+            {"tally": replace(REPORT.tally, veldtoewijzing=830, velden=2)},
+            "12 van 1.007 personen wijken af; 2 velden lijken verkeerd toegewezen; 41 nieuw, 12 opgelost, 3 kritiek.",
         ),
         ({"rows": {}, "kinds": {}, "total": 0}, "er was niets te vergelijken."),
         (
@@ -243,7 +267,7 @@ def _luminance(colour: str) -> float:
             "zoals ze waren.",
         ),
     ],
-    ids=["some", "one", "not counted", "panden", "only cosmetic", "nothing", "quarantaine"],
+    ids=["some", "one", "not counted", "panden", "only cosmetic", "aside", "columns", "nothing", "quarantaine"],
 )
 def test_one_sentence_says_how_it_stands(renderer: Renderer, changes: dict[str, object], said: str) -> None:
     page = renderer.run(replace(REPORT, **changes))
@@ -251,10 +275,13 @@ def test_one_sentence_says_how_it_stands(renderer: Renderer, changes: dict[str, 
 
 
 def test_what_matters_comes_in_order(pages: dict[str, str]) -> None:
-    wanted = "kritiek doen soorten velden rijen dekking bevindingen aanleveringen bewijs cosmetisch"
+    wanted = (
+        "waarschuwingen kritiek doen oorzaken kruiscontroles soorten velden rijen dekking bevindingen aanleveringen "
+        "bewijs cosmetisch"
+    )
     assert re.findall(r'<h2 id="(\w+)"', pages["gereed"]) == wanted.split()
     assert re.findall(r'<h2 id="(\w+)"', pages["quarantaine"]) == [
-        "quarantaine", "kritiek", "dekking", "bevindingen", "aanleveringen", "bewijs"
+        "quarantaine", "kritiek", "dekking", "bevindingen", "aanleveringen", "bewijs", "cosmetisch"
     ]  # fmt: skip
 
 
@@ -262,11 +289,13 @@ def test_everything_the_report_knows_is_said(pages: dict[str, str]) -> None:
     """Only names that have words of their own are not printed as they are stored."""
     text = _text(pages["gereed"]).casefold()
     silent = {"diakrieten", "distributie", "voorletters", "datum_overlijden", "vergeleken", "niet_gevoerd"}
-    silent |= {"niet_aangeleverd", "bestandsnaam", "leeg_in_applicatie", "identiteit", REPORT.report_file}
+    silent |= {"niet_aangeleverd", "bestandsnaam", "identiteit", REPORT.report_file}
+    silent |= {"niet_verzonden", "geen", "leeg_in_applicatie", REPORT.warnings[0].casefold()}
     said = {" ".join(value.split()).casefold() for value in _strings(REPORT)} - silent
     assert [value for value in said if value not in text] == []
     assert "maandag 16 november 2026, 06:12" in text
     assert "1 september 2026 verlopen" in text
+    assert "Het mutatielog mist de week van 09-11-2026." in _text(pages["gereed"])
 
 
 def _strings(record: object) -> Iterator[str]:
@@ -302,8 +331,8 @@ def test_the_list_says_what_it_leaves_out(pages: dict[str, str]) -> None:
 
 def test_cosmetic_findings_are_last_and_folded(pages: dict[str, str]) -> None:
     before, folded = pages["gereed"].split('<details class="dicht">')
-    assert "Alleen accenten verschillen" in folded
-    assert "Alleen accenten verschillen" not in before
+    assert "alleen accenten verschillen" in folded
+    assert "alleen accenten verschillen" not in before
 
 
 def test_quarantaine_stands_out_with_its_reasons(pages: dict[str, str]) -> None:
@@ -351,14 +380,26 @@ def test_the_overview_shows_every_controle_worst_first_and_who_has_none(pages: d
     ],
 )
 def test_a_dump_is_hostile(renderer: Renderer, planted: str, printed: str) -> None:
-    finding = replace(_finding("afwijkend", "kritiek", planted, "x"), key=planted)
+    finding = replace(_finding("afwijkend", "kritiek", planted, "x"), key=planted, assigned=planted)
+    finding = replace(finding, reference=planted, remark=planted)
     cluster = ClusterLine("Voorletters", "afwijkend", "", "normaal", planted, 2, (Example(planted, planted, "y"),))
     delivery = replace(_delivery("applicatie"), file=planted)
     page = renderer.run(replace(REPORT, findings=(finding,), clusters=(cluster,), deliveries=(delivery,)))
     _Page(page)
-    assert page.count(printed) == 2 * 2 + 3 + 1
+    assert page.count(printed) == 2 + 3 + 3 + 1
     assert planted == printed or planted not in page
     assert len(page.encode()) < 60_000
+
+
+def test_sentences_and_titles_are_escaped_too(renderer: Renderer) -> None:
+    cluster = replace(REPORT.clusters[1], evidence=SCRIPT, check=SCRIPT, rule="kruiscontrole:x")
+    finding = replace(REPORT.findings[1], check=SCRIPT, rule="kruiscontrole:x")
+    checks = (replace(REPORT.checks[0], title=SCRIPT),)
+    skipped = (SkippedCheck(SCRIPT, "paar", SCRIPT),)
+    changed = replace(REPORT, clusters=(cluster,), findings=(finding,), checks=checks, skipped=skipped)
+    page = renderer.run(replace(changed, warnings=(SCRIPT,)))
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 2 + 1 + 1 + 2 + 1
+    assert SCRIPT not in page
 
 
 def test_what_differs_between_two_values_is_marked(renderer: Renderer) -> None:
@@ -381,6 +422,9 @@ def test_what_differs_between_two_values_is_marked(renderer: Renderer) -> None:
         ("ongeldig", "onleesbaar", "1971-10-18", "", ["1971-10-18", "(niet te lezen)"]),
         ("ongeldig", "onleesbaar", "", "", ["(leeg of niet te lezen)", "(leeg of niet te lezen)"]),
         ("dubbel", "gelijk", "", "2", ["–", "2 keer"]),
+        ("afwijkend", "", "", "", ["(niet getoond)", "(niet getoond)"]),
+        ("ongeldig", "kruiscontrole:geheim", "", "", ["(niet getoond)", "(niet getoond)"]),
+        ("ongeldig", "kruiscontrole:gehuwd", "", "2", ["–", "2"]),
     ],
 )
 def test_a_side_without_a_value_says_why(
@@ -429,7 +473,8 @@ def test_bars_fill_their_width_and_show_the_smallest_part() -> None:
 def test_templates_use_what_is_declared_and_nothing_else() -> None:
     environment = Renderer(TEMPLATES, "Europe/Amsterdam")._environment
     used = {path.name: _free(environment, path) for path in TEMPLATES.glob("*.html")}
-    assert used == {"basis.html": set(), "delen.html": set(), "run.html": {"report"}, "overzicht.html": {"overview"}}
+    pages = {"run.html": {"report"}, "overzicht.html": {"overview"}, "dekking.html": {"page"}}
+    assert used == {"basis.html": set(), "delen.html": set(), **pages}
 
 
 def _free(environment: jinja2.Environment, path: Path) -> set[str]:

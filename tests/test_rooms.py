@@ -25,8 +25,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "normalise": ("errors", "catalogue", "mapping"),
     "validate": ("errors", "catalogue"),
     "compare": ("errors", "catalogue"),
+    "mutations": ("errors", "catalogue", "compare"),
+    "crosscheck": ("errors", "catalogue", "population", "compare"),
     "propose": ("errors", "catalogue", "mapping", "normalise", "compare"),
-    "explain": ("errors", "catalogue", "compare"),
+    "explain": ("errors", "catalogue", "compare", "mutations"),
     "store": ("errors", "catalogue", "compare"),
     "report": ("errors", "catalogue", "store"),
     "notify": ("errors", "settings", "report"),
@@ -37,7 +39,7 @@ _DOOR = ("run", "store", "report", "settings", "errors")
 ALLOWED |= {
     "scheduler": _DOOR,
     "web": _DOOR,
-    "cli": (*_DOOR, "scheduler", "demo", "catalogue", "mapping", "population", "landing", "sources"),
+    "cli": (*_DOOR, "scheduler", "demo", "catalogue", "mapping", "population", "crosscheck", "landing", "sources"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -405,6 +406,9 @@ def test_errors_and_bugs_are_recorded_and_stop_nothing(engine: Engine, caplog: p
         "fout": KmgbError("geo: kolom X ontbreekt."),
         "bug": ValueError("999990019"),
         "paniek": SystemExit(3),
+        "vol": OSError(errno.ENOSPC, "No space left on device"),
+        "rechten": PermissionError(errno.EACCES, "Permission denied"),
+        "geheugen": MemoryError(),
     }
 
     def work(one: Schedule) -> None:
@@ -418,11 +422,15 @@ def test_errors_and_bugs_are_recorded_and_stop_nothing(engine: Engine, caplog: p
         wait_until(lambda: not planning.unfinished(engine))
     assert {name: (last(engine, name).status.value, last(engine, name).error) for name in names} == {
         "fout": ("mislukt", "geo: kolom X ontbreekt."),
-        "bug": ("mislukt", "onverwachte fout (ValueError); zie het logboek."),
-        "paniek": ("mislukt", "onverwachte fout (SystemExit); zie het logboek."),
+        "bug": ("mislukt", "onverwachte fout; zie het logboek."),
+        "paniek": ("mislukt", "onverwachte fout; zie het logboek."),
+        "vol": ("mislukt", "de schijf was vol; zie het logboek."),
+        "rechten": ("mislukt", "een bestand of map mocht niet gelezen of geschreven worden; zie het logboek."),
+        "geheugen": ("mislukt", "het geheugen was vol; zie het logboek."),
         "goed": ("gelukt", ""),
     }
-    assert {record.exc_info[0] for record in caplog.records if record.exc_info} == {ValueError, SystemExit}
+    logged = {record.exc_info[0] for record in caplog.records if record.exc_info}
+    assert logged == {ValueError, SystemExit, OSError, PermissionError, MemoryError}
 
 
 def test_the_clock_survives_a_job_store_that_cannot_be_written(

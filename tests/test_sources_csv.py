@@ -46,6 +46,11 @@ def test_text_comes_as_delivered(reads: Reads) -> None:
     assert_frame_equal(got.frame.collect(), want)
 
 
+def test_names_of_columns_without_a_header_may_be_a_plain_list(reads: Reads) -> None:
+    got = reads(b"1,2\n3,4\n", ["B"], kop=False, kolommen=["A", "B"])
+    assert_frame_equal(got.frame.collect(), frame({"B": ["2", "4"]}, [None, None]))
+
+
 def test_only_needed_columns_in_delivered_order(reads: Reads) -> None:
     got = reads(b"a,b,c\n1,2,3\n", ["c", "a"])
     assert_frame_equal(got.frame.collect(), frame({"a": ["1"], "c": ["3"]}, [None]))
@@ -142,7 +147,8 @@ BAD = {
     "aanhalingsteken even": (f'a,b\n1,"{SECRET}\n"2",3\n'.encode(), {}, "in het record dat op regel 2 begint"),
     "aanhalingsteken regels": (f'a,b\n1,"{SECRET}\n2","3"\n4","5\n'.encode(), {}, "dat op regel 4 begint"),
     "aanhalingsteken tekst": (f'a,b\n1,"{SECRET}" x\n'.encode(), {}, "in het record dat op regel 2 begint"),
-    "formaat": (b"PK\x03\x04" + b"\0" * 20, {}, "dit is een zip- of xlsx-bestand"),
+    "formaat": (b"%PDF-1.7\n", {}, "dit is een PDF-bestand, geen csv-bestand"),
+    "zip": (b"PK\x03\x04" + b"\0" * 20, {}, "het zipbestand is beschadigd of afgebroken."),
 }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
@@ -35,7 +37,7 @@ def zipped(**members: bytes) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, member in members.items():
-            archive.writestr(name.replace("__", "/").replace("_", "."), member)
+            archive.writestr(name.replace("__", "/").replace("_", ".").replace("~", "_"), member)
     return content.getvalue()
 
 
@@ -244,6 +246,71 @@ def test_zip_bombs_are_refused(reads: Reads) -> None:
     for _ in range(5):
         deep = zipped(x_zip=deep)
     assert "lagen" in refused(reads, deep, ["a"], "zipbom", formaat="xml", record="r")
+
+
+PACKED: dict[str, tuple[bytes, dict[str, object]]] = {
+    "one csv": (zipped(dump_csv=b"a\n1\n"), {}),
+    "one csv beside others": (zipped(lees__mij_md=b"x", map__dump_CSV=b"a\n1\n"), {}),
+    "the only file": (zipped(export_uit=b"a\n1\n"), {}),
+    "named": (zipped(een_csv=b"b\n", twee_csv=b"a\n1\n"), {"binnen": "twee*"}),
+    "zip in zip": (zipped(binnen_zip=zipped(x_csv=b"a\n1\n")), {}),
+    "gz": (gzip.compress(b"a\n1\n"), {}),
+    "gz of xml": (gzip.compress(b"<s><r><a>1</a></r></s>"), {"formaat": "xml", "record": "r"}),
+    "lines of json": (zipped(x_jsonl=b'{"a": 1}\n'), {"formaat": "jsonl"}),
+    "fixed width": (zipped(x_txt=b"1  \n"), {"formaat": "vast", "kolommen": [{"naam": "a", "breedte": 3}]}),
+}
+
+
+@pytest.mark.parametrize(("content", "reader"), PACKED.values(), ids=PACKED.keys())
+def test_a_packed_file_is_read_as_the_one_in_it(reads: Reads, content: bytes, reader: dict[str, object]) -> None:
+    got = reads(content, ["a"], **reader)
+    assert got.frame.collect().rows() == [(1, "1", None)]
+    assert (got.sha256, got.size) == (sha256(content).hexdigest(), len(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "reader", "reason", "sentence"),
+    [
+        (
+            zipped(a_csv=b"a\n", b_txt=b"a\n"),
+            {},
+            "binnen",
+            "2 bestanden in het zipbestand kunnen het zijn. Noem er met",
+        ),
+        (zipped(a_csv=b"a\n"), {"binnen": "b*"}, "binnen", "geen bestand in het zipbestand past bij 'b*'."),
+        (zipped(a_csv=b""), {}, "leeg", "het bestand is leeg (0 bytes)."),
+        (zipped(a_csv=b"b\n1\n"), {}, "kolom_ontbreekt", "dump.dat: 1 kolom ontbreekt: 'a'"),
+        (zipped(a_csv=b"a\n" + b" " * 10_000_000), {}, "zipbom", "zipbom"),
+        (
+            gzip.compress(b"a\n" + b" " * 10_000_000),
+            {},
+            "zipbom",
+            "uitgepakt is het gz-bestand meer dan 4194304 bytes.",
+        ),
+        (gzip.compress(b"a\n1\n")[:-9], {}, "zip", "het gz-bestand is beschadigd of afgebroken."),
+        (zipped(a_csv=b"a\n1\n")[:-9], {}, "zip", "het zipbestand is beschadigd of afgebroken."),
+        (zipped(xl__workbook_xml=b"", **{"[Content~Types]_xml": b""}), {}, "formaat", "dit is een Office-bestand"),
+    ],
+    ids=["two", "named", "empty", "names the pack", "zip bomb", "gz bomb", "gz cut", "zip cut", "xlsx"],
+)
+def test_a_pack_without_the_one_file_is_refused(
+    reads: Reads, content: bytes, reader: dict[str, object], reason: str, sentence: str
+) -> None:
+    assert sentence in refused(reads, content, ["a"], reason, **reader)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (pl.exceptions.ShapeError(SECRET), "niet alle records hebben evenveel velden."),
+        (pl.exceptions.SchemaError(SECRET), "de kolommen zijn niet overal in het bestand gelijk."),
+        (pl.exceptions.ComputeError(SECRET), "het bestand is beschadigd of anders opgebouwd dan afgesproken."),
+    ],
+)
+def test_what_polars_meets_is_said_in_dutch(error: Exception, sentence: str) -> None:
+    with pytest.raises(RefusedError) as caught, reading(Path("dump.csv")):
+        raise error
+    assert str(caught.value) == f"dump.csv: {sentence} Vraag een nieuwe aanlevering."
 
 
 @pytest.mark.parametrize("formaat", ["xml", "json", "xlsx"])

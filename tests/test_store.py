@@ -23,7 +23,7 @@ from kmgb.explain import clusters
 from kmgb.store import planning
 from kmgb.store.database import open_database
 from kmgb.store.findings import Changes
-from kmgb.store.runs import DONE, History, NewRun, StoredRun
+from kmgb.store.runs import DONE, QUARANTINE, History, NewRun, StoredRun
 from kmgb.store.schema import afwijking, metadata
 from kmgb.store.secrets import Vault, open_vault
 
@@ -55,7 +55,8 @@ def _found(*rows: tuple[str, str, str, str]) -> pl.DataFrame:
 
 def _run(history: History, found: pl.DataFrame | None) -> tuple[StoredRun, Changes]:
     facts: dict[str, object] = {}
-    new = NewRun("belasting", "personen", DONE, NOW, NOW, None, None, facts)
+    status = QUARANTINE if found is None else DONE
+    new = NewRun("belasting", "personen", status, NOW, NOW, None, None, facts)
     number, changes = history.write(new, [], found, None if found is None else clusters(found))
     return history.run(number), changes
 
@@ -104,8 +105,8 @@ def test_history_as_of_every_run(history: History) -> None:
 def test_a_run_that_could_not_judge_opens_and_closes_nothing(history: History) -> None:
     _run(history, _found(A))
     quarantined, changes = _run(history, None)
-    assert changes == Changes(0, 0, 0, 0)
-    assert history.findings(quarantined)["key"].to_list() == [BSN]
+    assert changes == Changes(0, 0, 0, 0, unknown=1)
+    assert history.findings(quarantined).select("key", "status").rows() == [(BSN, "onbekend")]
 
 
 def test_another_controle_has_its_own_findings(history: History) -> None:

@@ -181,6 +181,12 @@ class Catalogue:
         name = next((c.partition(":")[2] for c in field.checks if c.startswith("in_list:")), "")
         return self.code_lists.get(name, ())
 
+    def meaning(self, field: Field, value: str | None) -> str:
+        """What a code of the field's list stands for; empty for what is no code, or says so itself."""
+        labels = {code.code: code.label for code in self.code_lists.get(field.code_list, ())}
+        label = labels.get(value or "", "")
+        return "" if label.casefold() == (value or "").casefold() else label
+
 
 _LABELS = {
     "personen": "Personen",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-import sys
+from collections.abc import Sequence
 from enum import StrEnum
+from io import StringIO
 from typing import Annotated, Any
 
 import typer
@@ -44,13 +45,19 @@ def show(
     if formaat is Format.JSON:
         show_json([_record(field) for field in fields])
     elif formaat is Format.CSV:
-        writer = csv.DictWriter(sys.stdout, _COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in _record(field).items()} for field in fields)
+        say(_csv(fields).removesuffix("\n"))
     else:
         for entity in entities:
             _table(entity)
         say(f"{len(fields)} velden, catalogus {catalogue.version}. Alles van een veld: --format json")
+
+
+def _csv(fields: Sequence[Field]) -> str:
+    text = StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in _record(field).items()} for field in fields)
+    return text.getvalue()
 
 
 def _table(entity: Entity) -> None:

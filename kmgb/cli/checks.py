@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from kmgb.cli.output import advance, fail, opened, progress, say
 from kmgb.errors import KmgbError
-from kmgb.run.check import Result, check, controles
+from kmgb.report.hints import double_hints
+from kmgb.run.check import check, controles
 from kmgb.run.files import compare_files
 from kmgb.run.municipality import Municipality
 from kmgb.run.publish import publish_overview, publish_run
+from kmgb.run.result import Result
 from kmgb.store.runs import DONE
 
 AGREEMENT, DISCREPANCIES, REFUSED = 0, 1, 3
@@ -39,6 +42,9 @@ def check_afnemers(
     results = run_checks(municipality, tuple(afnemers or ()), tuple(entiteit or ()))
     for result in results:
         (say if result.status == DONE else fail)(sentence(result))
+        if result.comparison is not None:
+            found, rows = result.comparison.findings, result.comparison.rows
+            _say_hints(double_hints(found, rows, municipality.catalogue[result.entity]))
     if any(result.run_id for result in results):
         say(f"Overzicht: {municipality.settings.output / 'overzicht.html'}")
     raise typer.Exit(exit_code(results))
@@ -67,7 +73,7 @@ def sentence(result: Result) -> str:
         return f"{name}: {result.status}. {' '.join(result.reasons)}"
     counts = {kind: count for kind, count in result.comparison.counts().items() if count}
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "alles gelijk"
-    return f"{name}: {kinds} ({result.changes.opened} nieuw, {result.changes.closed} opgelost)."
+    return f"{name}: {kinds} ({result.changes.opened} nieuw, {result.changes.solved} opgelost)."
 
 
 def exit_code(results: Sequence[Result]) -> int:
@@ -98,7 +104,7 @@ def compare(
 ) -> None:
     """Write afwijkingen.parquet, afwijkingen.csv and samenvatting.json to the folder."""
     municipality = opened(context)
-    day = (peildatum or datetime.now(UTC)).date()
+    day = (peildatum or datetime.now(ZoneInfo(municipality.settings.timezone))).date()
     comparison = compare_files(
         municipality, mapping, entiteit, distributie, afnemer, out, distributie_mapping=distributie_mapping, day=day
     )
@@ -106,7 +112,13 @@ def compare(
         if count:
             say(f"{kind}: {count}")
     say(f"{comparison.findings.height} bevindingen in {out / 'afwijkingen.csv'}")
+    _say_hints(double_hints(comparison.findings, comparison.rows, municipality.catalogue[entiteit]))
     raise typer.Exit(DISCREPANCIES if comparison.findings.height else AGREEMENT)
+
+
+def _say_hints(hints: Iterable[str]) -> None:
+    for hint in hints:
+        say(f"Let op: {hint}")
 
 
 def report(

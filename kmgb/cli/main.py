@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from kmgb.cli import catalogue, checks, demo, history, mapping, schedule
+from kmgb.cli import catalogue, checks, coverage, crosscheck, decisions, demo, exports, history, mapping, schedule
 from kmgb.cli.output import fail
 from kmgb.errors import KmgbError
 
@@ -29,10 +29,14 @@ app = typer.Typer(
 )
 catalogue.register(app)
 checks.register(app)
+coverage.register(app)
 demo.register(app)
+exports.register(app)
 app.add_typer(mapping.app, name="mapping")
+app.add_typer(crosscheck.app, name="kruiscontrole")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(history.app, name="history")
+app.add_typer(decisions.app, name="besluit")
 
 
 @app.callback()

@@ -9,7 +9,8 @@ import typer
 
 from kmgb.catalogue.fields import load_catalogue
 from kmgb.cli.output import say
-from kmgb.mapping.load import load_mapping
+from kmgb.mapping.load import COMBINED, load_mapping
+from kmgb.mapping.model import EntiteitMapping
 
 app = typer.Typer(
     help="Veldtoewijzingen: welke kolom van een applicatie welk veld van de catalogus is.", no_args_is_help=True
@@ -28,5 +29,10 @@ def check_file(bestand: Annotated[Path, typer.Argument(help="mappings/<afnemer>.
     for name, entity in mapping.entiteit.items():
         missing = len(entity.niet_aangeleverd)
         later = f", {missing} nog niet aangeleverd" if missing else ""
-        say(f"{name}: {len(entity.velden)} velden toegewezen{later}.")
+        say(f"{name}: {_assigned(entity)} velden toegewezen{later}.")
     say(f"{bestand}: geen fouten.")
+
+
+def _assigned(entity: EntiteitMapping) -> int:
+    """How many fields of Bijlage 2 have a column: the parts of a composite field are one, gebruiksdoelen are five."""
+    return len({member.partition(".")[0] for name in entity.velden for member in COMBINED.get(name, (name,))})

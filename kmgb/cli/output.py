@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from rich.console import Console
@@ -27,17 +28,17 @@ def opened(context: typer.Context) -> Municipality:
 
 def say(text: str) -> None:
     """One line of result, on standard output."""
-    typer.echo(text)
+    _tell(text, sys.stdout)
 
 
 def fail(text: str) -> None:
     """What went wrong, on standard error."""
-    typer.echo(text, err=True)
+    _tell(text, sys.stderr)
 
 
 def show_json(value: Any) -> None:
     """A value as JSON on standard output."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    say(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
@@ -46,7 +47,9 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: 
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE, no_color=True)
-    console.print(table)
+    with console.capture() as drawn:
+        console.print(table)
+    say(drawn.get().removesuffix("\n"))
 
 
 @contextmanager
@@ -65,3 +68,13 @@ def advance(bar: Progress | None, what: str) -> None:
     """One step done; `what` is next."""
     if bar is not None:
         bar.update(bar.task_ids[0], description=what, advance=1)
+
+
+def _tell(text: str, stream: TextIO) -> None:
+    """Print and flush. Who stops listening (`| head -1`) changes neither the work nor its exit code."""
+    try:
+        typer.echo(text, file=stream)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -7,6 +7,8 @@ dear part, the tolerant rules that decide between cosmetisch and afwijkend.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -14,6 +16,7 @@ from kmgb.catalogue.columns import RAW, ROW, UNREADABLE
 from kmgb.compare.across import across_fields, diagnosis
 from kmgb.compare.agreements import expected
 from kmgb.compare.kinds import AGREED, KEY, OTHER, SUSPECT, Kind
+from kmgb.compare.pairs import Pairs
 from kmgb.compare.plan import CellPlan
 from kmgb.compare.sets import align_sets
 from kmgb.compare.tolerant import SENTINEL_DATES, tolerant_rule
@@ -22,16 +25,40 @@ UNDECIDED = "onleesbaar"
 _DATES = ("date", "partial_date")
 
 
-def suspects(pairs: pl.DataFrame, cells: Sequence[CellPlan]) -> pl.DataFrame:
-    """The pairs in which at least one cell is not literally what was expected.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at every cell of every pair gave.
 
-    Columns added: `f__verdacht` per field, and `f__verwacht` for fields with agreements.
+    `suspects`: the whole pairs (see Pairs) in which at least one cell is not literally what was expected, with
+    `f__verdacht` per field and `f__verwacht` for fields with agreements. `both_empty`: per field the number of pairs in
+    which both sides are empty (delivered so, not unreadable).
     """
-    known = set(pairs.columns)
+
+    suspects: pl.DataFrame
+    both_empty: dict[str, int]
+
+
+def look(pairs: Pairs, cells: Sequence[CellPlan]) -> Look:
+    """Compare every cell literally: a field at a time, for which only that field's two columns are put together."""
+
+    def field(cell: CellPlan) -> tuple[pl.Series, int]:
+        names = [cell.name, cell.name + UNREADABLE]
+        ours, theirs = ([name for name in names if name in side.columns] for side in (pairs.ours, pairs.theirs))
+        beside = pairs.beside(ours, theirs)
+        if cell.agreements.any:
+            beside = beside.with_columns(expected(cell, pl.col(cell.name)).alias(cell.name + AGREED))
+        unreadable = _any([pl.col(name) for name in _unreadable_columns(cell) if name in beside.columns])
+        empty = pl.col(cell.name).is_null() & pl.col(cell.name + OTHER).is_null() & ~unreadable
+        suspect = beside.select((_differs(cell) | unreadable).alias(cell.name + SUSPECT)).to_series()
+        return suspect, beside.select(empty.sum()).item()
+
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        looked = list(pool.map(field, cells))
+    flags = pl.DataFrame([suspect for suspect, _ in looked])
+    places = flags.select(pl.any_horizontal(pl.all()).arg_true()).to_series() if cells else pl.Series(dtype=pl.UInt32)
     agreed = [expected(cell, pl.col(cell.name)).alias(cell.name + AGREED) for cell in cells if cell.agreements.any]
-    flags = [_suspect(cell, known).alias(cell.name + SUSPECT) for cell in cells]
-    flagged = pairs.lazy().with_columns(agreed).with_columns(flags)
-    return flagged.filter(pl.any_horizontal(*(pl.col(cell.name + SUSPECT) for cell in cells))).collect()
+    suspects = pairs.whole(places).with_columns(agreed).hstack(flags[places])
+    return Look(suspects, {cell.name: empty for cell, (_, empty) in zip(cells, looked, strict=True)})
 
 
 def cell_findings(suspect: pl.DataFrame, cells: Sequence[CellPlan]) -> pl.DataFrame:
@@ -46,17 +73,6 @@ def cell_findings(suspect: pl.DataFrame, cells: Sequence[CellPlan]) -> pl.DataFr
     return pl.concat([_findings(aligned, cell, known, names) for cell in cells])
 
 
-def cell_counts(pairs: pl.DataFrame, cells: Sequence[CellPlan]) -> pl.DataFrame:
-    """One row: `pairs`, and per field `f` the pairs in which both sides are empty (delivered so, not unreadable)."""
-    known = set(pairs.columns)
-
-    def empty(cell: CellPlan) -> pl.Expr:
-        unreadable = _any([pl.col(name) for name in _unreadable_columns(cell) if name in known])
-        return pl.col(cell.name).is_null() & pl.col(cell.name + OTHER).is_null() & ~unreadable
-
-    return pairs.select(pl.len().alias("pairs"), *(empty(cell).sum().alias(cell.name) for cell in cells))
-
-
 def as_text(value: pl.Expr, cell: CellPlan) -> pl.Expr:
     """A value as people write it: dates jjjj-mm-dd with 00 for unknown parts, at most three decimals."""
     if cell.field.datatype in _DATES:
@@ -65,12 +81,6 @@ def as_text(value: pl.Expr, cell: CellPlan) -> pl.Expr:
     if cell.field.dtype == pl.Float64():
         return value.round(3).cast(pl.String).str.replace(r"\.0$", "")
     return value.cast(pl.String)
-
-
-def _suspect(cell: CellPlan, known: set[str]) -> pl.Expr:
-    differs = _differs(cell)
-    sides = [pl.col(name) for name in _unreadable_columns(cell) if name in known]
-    return pl.any_horizontal(differs, *sides) if sides else differs
 
 
 def _differs(cell: CellPlan) -> pl.Expr:

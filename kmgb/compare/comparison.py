@@ -6,14 +6,16 @@ where the same steps one after the other take 3 (1 million persons, 27 fields). 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from kmgb.catalogue.columns import FAULT, RAW, REASON, ROW
-from kmgb.compare.cells import UNDECIDED, as_text, cell_counts, cell_findings, suspects
-from kmgb.compare.kinds import FINDING_COLUMNS, KEY, KEY_SEPARATOR, OTHER, Kind
-from kmgb.compare.match import EXPECTED, OTHER_KEY, VIA, Matched, Rows, key_text, match
+from kmgb.compare.cells import UNDECIDED, Look, as_text, cell_findings, look
+from kmgb.compare.kinds import FINDING_COLUMNS, KEY, KEY_SEPARATOR, OTHER, Fate, Kind
+from kmgb.compare.match import Matched, Rows, key_text, match
+from kmgb.compare.pairs import EXPECTED, OTHER_KEY, VIA, Pairs
 from kmgb.compare.plan import CellPlan, Plan
 from kmgb.compare.rows import invalid_keys, rejected_findings, row_findings
 
@@ -34,11 +36,14 @@ class Comparison:
     `findings` has FINDING_COLUMNS, sorted by key, field and kind. `fields` columns: field, paren, beide_leeg,
     vergeleken (pairs in which at least one side is filled), gelijk, one column per kind of inequality, onbeslist
     (unreadable) and ongeldig (fails a check on both sides alike). `rows`: how many rows of each side became what.
+    `unjudged` columns: key, fate (see Fate); a key once. `pairs` are the rows that were compared.
     """
 
     findings: pl.DataFrame
     fields: pl.DataFrame
     rows: dict[str, int]
+    unjudged: pl.DataFrame
+    pairs: Pairs
 
     def differences(self) -> pl.DataFrame:
         """The cells that are not equal."""
@@ -56,6 +61,20 @@ class Comparison:
         """The cells of which one side could not be read."""
         return self.findings.filter(pl.col("rule") == UNDECIDED)
 
+    def without_pairs(self) -> Comparison:
+        """The same outcome without the rows it came from: what is kept while other controles are compared."""
+        nobody = self.pairs.ours.clear(), self.pairs.theirs.clear()
+        pairs = Pairs(*nobody, None, self.pairs.at_theirs.clear(), self.pairs.placed.clear())
+        return replace(self, pairs=pairs)
+
+    @classmethod
+    def of_one_side(cls, findings: pl.DataFrame, rows: int) -> Comparison:
+        """The outcome of checks on the distribution's own rows: nothing was compared with anything."""
+        alone = pl.DataFrame(schema={KEY: pl.String, ROW: pl.UInt32})
+        pairs = Pairs(alone, alone, None, pl.Series(dtype=pl.UInt32), alone.clear())
+        fates = pl.DataFrame(schema={"key": pl.String, "fate": pl.String})
+        return cls(findings, pl.DataFrame(schema={"field": pl.String}), {"distributie": rows}, fates, pairs)
+
     def counts(self) -> dict[str, int]:
         """The number of findings per kind; every kind is there."""
         found = dict(self.findings.group_by("kind").len().iter_rows())
@@ -70,12 +89,13 @@ def compare(distributie: Side, afnemer: Side, plan: Plan) -> Comparison:
     Source: the decision table of `Kind`.
     """
     matched = match(distributie, afnemer, plan)
-    placed = matched.pairs.filter(pl.col(VIA).is_not_null())
+    placed = matched.pairs.placed
     unplaced_ours = distributie.rejected.join(placed.select(ROW), on=ROW, how="anti")
     unplaced_theirs = afnemer.rejected.join(placed.select(ROW + OTHER), left_on=ROW, right_on=ROW + OTHER, how="anti")
     refused_ours = unplaced_ours.filter(_counts_as_rejected(plan.population))
     refused_theirs = unplaced_theirs.filter(_counts_as_rejected(plan.participates))
-    cells = _cell_findings(matched, distributie, afnemer, plan)
+    looked = look(matched.pairs, plan.compared)
+    cells = _cell_findings(looked.suspects, distributie, afnemer, plan)
     findings = pl.concat(
         [
             row_findings(matched, plan),
@@ -96,8 +116,26 @@ def compare(distributie: Side, afnemer: Side, plan: Plan) -> Comparison:
         "afnemer_afgekeurd": refused_theirs.height,
         "afnemer_buiten_populatie": matched.aside.height + unplaced_theirs.height - refused_theirs.height,
     }
-    fields = _per_field(findings, cell_counts(matched.pairs, plan.compared), plan)
-    return Comparison(findings, fields, rows)
+    fields = _per_field(findings, looked, matched.pairs.height)
+    unjudged = _unjudged(matched, [distributie.rejected, afnemer.rejected], plan)
+    return Comparison(findings, fields, rows, unjudged, matched.pairs)
+
+
+def _unjudged(matched: Matched, rejected: Sequence[pl.DataFrame], plan: Plan) -> pl.DataFrame:
+    """The keys nobody looked at in this comparison: those whose rows were set aside first, they were in sight once."""
+    aside = [matched.duplicates_distributie, matched.duplicates_afnemer, matched.beside_distributie]
+    aside += [matched.beside_afnemer, matched.unread_distributie, matched.unread_afnemer]
+    aside += [rows.select(key_text(plan.key).alias(KEY)) for rows in rejected]
+    if not plan.whole:
+        aside.append(matched.missing)
+    outside = [matched.aside, matched.missing.filter(~pl.col(EXPECTED))]
+    parts = [(Fate.ONBEKEND, aside), (Fate.BUITEN_POPULATIE, outside)]
+    named = [
+        rows.select(pl.col(KEY).alias("key"), pl.lit(fate.value).alias("fate"))
+        for fate, frames in parts
+        for rows in frames
+    ]
+    return pl.concat(named).drop_nulls("key").unique("key", keep="first", maintain_order=True)
 
 
 def _with_key_field(findings: pl.DataFrame, placed: pl.DataFrame, plan: Plan) -> pl.DataFrame:
@@ -116,10 +154,10 @@ def _counts_as_rejected(expected: pl.Expr) -> pl.Expr:
     return pl.col(FAULT).is_not_null() | expected
 
 
-def _cell_findings(matched: Matched, distributie: Side, afnemer: Side, plan: Plan) -> pl.DataFrame:
+def _cell_findings(suspects: pl.DataFrame, distributie: Side, afnemer: Side, plan: Plan) -> pl.DataFrame:
     if not plan.compared:  # only the key is held on both sides: rows can still be absent or double
         return pl.DataFrame(schema=FINDING_COLUMNS)
-    found = cell_findings(_with_raws(suspects(matched.pairs, plan.compared), distributie, afnemer, plan), plan.compared)
+    found = cell_findings(_with_raws(suspects, distributie, afnemer, plan), plan.compared)
     failing = afnemer.invalid.unique(["field", ROW], keep="first", maintain_order=True)
     failing = failing.select(pl.col(ROW).alias(ROW + OTHER), "field", pl.format("ongeldig:{}", "check").alias("check"))
     marked = found.join(failing, on=[ROW + OTHER, "field"], how="left")
@@ -132,7 +170,7 @@ def _invalid_but_equal(
 ) -> pl.DataFrame:
     """Values that fail a check on both sides alike: nothing to compare, but something to report to the register."""
     failing = distributie.invalid.unique(["field", ROW], keep="first", maintain_order=True)
-    rows = matched.pairs.join(failing.select(ROW).unique(), on=ROW, how="semi")
+    rows = matched.pairs.where(pl.col(ROW).is_in(failing[ROW].unique().implode()))
     rows = _with_raws(rows, distributie, afnemer, plan)
     checked = [cell for cell in plan.compared if cell.field.checks or cell.field.datatype in ("date", "partial_date")]
     parts = [_failing_cells(rows, failing, cell) for cell in checked]
@@ -169,10 +207,9 @@ def _with_raws(pairs: pl.DataFrame, distributie: Side, afnemer: Side, plan: Plan
 
 def _key_findings(matched: Matched, distributie: Side, afnemer: Side, plan: Plan) -> pl.DataFrame:
     """One finding per key that fails its check, on whichever side it stands."""
-    ours = pl.concat(
-        [rows.select(KEY, ROW) for rows in (matched.pairs, matched.missing, matched.duplicates_distributie)]
-    )
-    paired = matched.pairs.select(pl.col(OTHER_KEY).alias(KEY), pl.col(ROW + OTHER).alias(ROW))
+    pairs = matched.pairs.beside([KEY, ROW], [KEY, ROW])
+    ours = pl.concat([rows.select(KEY, ROW) for rows in (pairs, matched.missing, matched.duplicates_distributie)])
+    paired = pairs.select(pl.col(OTHER_KEY).alias(KEY), pl.col(ROW + OTHER).alias(ROW))
     theirs = pl.concat([paired, *(rows.select(KEY, ROW) for rows in (matched.surplus, matched.duplicates_afnemer))])
     found = [
         invalid_keys(ours, distributie.invalid, plan, distributie=True),
@@ -203,23 +240,25 @@ def _row_counts(matched: Matched, distributie: Side, afnemer: Side) -> dict[str,
         "afnemer_bij_dubbel": matched.beside_afnemer.height,
         "afnemer_bij_afgekeurd": matched.unread_afnemer.height,
         "gekoppeld": matched.pairs.height,
-        "gekoppeld_buiten_populatie": matched.pairs.filter(~pl.col(EXPECTED)).height,
-        "gekoppeld_via_andere_sleutel": matched.pairs.filter(pl.col(VIA).is_not_null()).height,
+        "gekoppeld_buiten_populatie": matched.pairs.where(~pl.col(EXPECTED)).height,
+        "gekoppeld_via_andere_sleutel": matched.pairs.placed.height,
         "ontbreekt": matched.missing.filter(EXPECTED).height,
         "overtollig": matched.surplus.height,
     }
 
 
-def _per_field(findings: pl.DataFrame, cells: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+def _per_field(findings: pl.DataFrame, looked: Look, pairs: int) -> pl.DataFrame:
     kind, undecided = pl.col("kind"), pl.col("rule") == UNDECIDED
     counted = findings.group_by("field").agg(
         *((kind == name).sum().alias(name.value) for name in _UNEQUAL),
         ((kind == Kind.ONGELDIG) & undecided).sum().alias("onbeslist"),
         ((kind == Kind.ONGELDIG) & ~undecided).sum().alias("ongeldig"),
     )
-    names = [cell.name for cell in plan.compared]
-    fields = cells.unpivot(on=names, index="pairs", variable_name="field", value_name="beide_leeg")
-    fields = fields.rename({"pairs": "paren"}).join(counted, on="field", how="left", maintain_order="left")
+    empty = looked.both_empty
+    fields = pl.DataFrame(
+        {"paren": pairs, "field": list(empty), "beide_leeg": list(empty.values())},
+        schema={"paren": pl.Int64, "field": pl.String, "beide_leeg": pl.Int64},
+    ).join(counted, on="field", how="left", maintain_order="left")
     unequal = pl.sum_horizontal(*(name.value for name in _UNEQUAL), "onbeslist")
     return (
         fields.with_columns(pl.col(pl.UInt32, pl.UInt64).fill_null(0).cast(pl.Int64))

@@ -45,6 +45,16 @@ ROW_KINDS: Final = frozenset(
     {Kind.ONTBREEKT, Kind.OVERTOLLIG, Kind.BUITEN_POPULATIE, Kind.DUBBEL, Kind.SLEUTELVERSCHIL}
 )
 
+
+class Fate(StrEnum):
+    """Why a key was not judged, so that what was found about it before is not solved by its absence now."""
+
+    ONBEKEND = "onbekend"  # its row was set aside (not read whole, double, or opposite such a row) or not delivered
+    BUITEN_POPULATIE = (
+        "buiten_populatie"  # it is no longer expected, or stands outside the application's own population
+    )
+
+
 # What the comparison itself knows of a finding; run, peildatums, cause and life are added behind it (design section 7).
 FINDING_COLUMNS: Final = {
     "key": pl.String,

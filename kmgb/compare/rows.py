@@ -6,7 +6,8 @@ import polars as pl
 
 from kmgb.catalogue.columns import REASON, ROW, UNREADABLE
 from kmgb.compare.kinds import FINDING_COLUMNS, KEY, OTHER, Kind
-from kmgb.compare.match import EXPECTED, OTHER_KEY, VIA, Matched, key_text
+from kmgb.compare.match import Matched, key_text
+from kmgb.compare.pairs import EXPECTED, OTHER_KEY, VIA
 from kmgb.compare.plan import ROW_SEVERITY, Plan
 
 _NULL = pl.lit(None, dtype=pl.String)
@@ -16,8 +17,8 @@ def row_findings(matched: Matched, plan: Plan) -> pl.DataFrame:
     """ontbreekt, overtollig, buiten_populatie, sleutelverschil and dubbel; columns as FINDING_COLUMNS."""
     aside = matched.aside.select(KEY, pl.lit("buiten_populatie_applicatie").alias("rule")).unique(KEY)
     missing = matched.missing.filter(EXPECTED).select(KEY).join(aside, on=KEY, how="left")
-    outside = matched.pairs.filter(~pl.col(EXPECTED))
-    moved = matched.pairs.filter(pl.col(VIA).is_not_null()).filter(~_both_keyless(matched.pairs, plan))
+    outside = matched.pairs.where(~pl.col(EXPECTED))
+    moved = matched.pairs.placed.filter(~_both_keyless(matched.pairs.placed, plan))
     ours = key_text(plan.key)  # of the pair's name, nothing is a key when the distribution has none
     parts = [
         _row(matched.surplus, Kind.OVERTOLLIG, theirs=pl.col(KEY)),

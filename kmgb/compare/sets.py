@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
@@ -13,6 +13,11 @@ SETS = (
     tuple(f"gebruiksdoel_{n}" for n in range(1, 6)),
     ("bik_code_nevenactiviteit_1", "bik_code_nevenactiviteit_2"),
 )
+
+# A member that stood before, is in both sets, only in the application's, only in the distribution's, or stays opposite
+# one; the members to move; a column that waits for one, one that is free, and the member a column then holds.
+_AGAIN, _SHARED, _EXTRA, _LACKING, _STAYS = "__nogeens", "__gedeeld", "__extra", "__mist", "__blijft"
+_MOVES, _OPPOSITE, _SPARE, _MEMBER = "__verhuist", "__tegenover", "__vrij", "__lid"
 
 
 def align_sets(pairs: pl.DataFrame, fields: Collection[str]) -> pl.DataFrame:
@@ -31,33 +36,73 @@ def align_sets(pairs: pl.DataFrame, fields: Collection[str]) -> pl.DataFrame:
 
 
 def _aligned(pairs: pl.DataFrame, members: Sequence[str]) -> pl.DataFrame:
-    again = {member: _among(pl.col(member), members[:place]) for place, member in enumerate(members)}
-    others = [member + OTHER for member in members]
+    """One set. Every step is a column of its own: as one expression each step repeats those before it, and the query
+    for two hundred objects took a second to draw up.
+    """
+    placed = _placed(_judged(pairs, members), members)
+    return placed.with_columns(_once(placed, members)).select(pairs.columns)
+
+
+def _judged(pairs: pl.DataFrame, members: Sequence[str]) -> pl.DataFrame:
+    """Which members are shared, which stand opposite another, which move, and which columns can take them."""
     places = range(len(members))
-    ours = [pl.when(~again[member]).then(pl.col(member)) for member in members]
-    shared = [_among(pl.col(member), others) & ~again[member] for member in members]
-    lacking = [our.is_not_null() & ~is_shared for our, is_shared in zip(ours, shared, strict=True)]
-    theirs = [pl.col(other) for other in others]
-    extra = [
-        other.is_not_null() & ~_among(other, members) & ~_among(other, others[:place])
-        for place, other in enumerate(theirs)
-    ]
-    stays = [extra[place] & lacking[place] for place in places]
-    moves = pl.concat_list(pl.when(extra[place] & ~stays[place]).then(theirs[place]) for place in places)
-    moves = moves.list.drop_nulls()
-    opposite = [lacking[place] & ~stays[place] for place in places]
-    # A column that is empty on both sides is counted as such, so what is left over never lands there.
-    spare = [ours[place].is_null() & (theirs[place].is_not_null() | again[members[place]]) for place in places]
-    columns: list[pl.Expr] = []
+    others = [member + OTHER for member in members]
+    ours, theirs = ([pl.col(name) for name in names] for names in (members, others))
+    frame = pairs.with_columns(
+        *(_among(ours[place], members[:place]).alias(f"{_AGAIN}{place}") for place in places),
+        *(_among(ours[place], others).alias(f"{_SHARED}{place}") for place in places),
+        *(
+            (
+                theirs[place].is_not_null() & ~_among(theirs[place], members) & ~_among(theirs[place], others[:place])
+            ).alias(f"{_EXTRA}{place}")
+            for place in places
+        ),
+    ).with_columns(
+        *((pl.col(f"{_SHARED}{place}") & ~pl.col(f"{_AGAIN}{place}")).alias(f"{_SHARED}{place}") for place in places),
+    )
+    again, shared, extra = ([pl.col(f"{name}{place}") for place in places] for name in (_AGAIN, _SHARED, _EXTRA))
+    frame = frame.with_columns(
+        (ours[place].is_not_null() & ~again[place] & ~shared[place]).alias(f"{_LACKING}{place}") for place in places
+    )
+    lacking = [pl.col(f"{_LACKING}{place}") for place in places]
+    frame = frame.with_columns((extra[place] & lacking[place]).alias(f"{_STAYS}{place}") for place in places)
+    stays = [pl.col(f"{_STAYS}{place}") for place in places]
+    frame = frame.with_columns(
+        pl.concat_list(pl.when(extra[place] & ~stays[place]).then(theirs[place]) for place in places)
+        .list.drop_nulls()
+        .alias(_MOVES),
+        *((lacking[place] & ~stays[place]).alias(f"{_OPPOSITE}{place}") for place in places),
+        # A column that is empty on both sides is counted as such, so what is left over never lands there.
+        *(
+            ((ours[place].is_null() | again[place]) & (theirs[place].is_not_null() | again[place])).alias(
+                f"{_SPARE}{place}"
+            )
+            for place in places
+        ),
+    )
+    return frame
+
+
+def _placed(frame: pl.DataFrame, members: Sequence[str]) -> pl.DataFrame:
+    """The application's members in their columns, and the texts in which they were delivered."""
+    places, others = range(len(members)), [member + OTHER for member in members]
+    ours, theirs = ([pl.col(name) for name in names] for names in (members, others))
+    shared, stays, opposite, spare = (
+        [pl.col(f"{name}{place}") for place in places] for name in (_SHARED, _STAYS, _OPPOSITE, _SPARE)
+    )
+    moves = pl.col(_MOVES)
+    moved = []
     for place in places:
-        turn = _count(opposite[:place])
-        late = _count(opposite) + _count(spare[:place])
+        turn, late = _count(opposite[:place]), _count(opposite) + _count(spare[:place])
         first = pl.when(opposite[place]).then(moves.list.get(turn, null_on_oob=True))
-        moved = first.when(spare[place]).then(moves.list.get(late, null_on_oob=True))
+        from_elsewhere = first.when(spare[place]).then(moves.list.get(late, null_on_oob=True))
         kept = pl.when(shared[place]).then(ours[place]).when(stays[place]).then(theirs[place])
-        member = kept.otherwise(moved)
-        columns += [member.alias(others[place]), _delivered(member, members, place)]
-    return pairs.with_columns(*columns, *_once(pairs, members, again))
+        moved.append(kept.otherwise(from_elsewhere).alias(f"{_MEMBER}{place}"))
+    frame = frame.with_columns(moved)
+    delivered = [_delivered(pl.col(f"{_MEMBER}{place}"), members, place) for place in places]
+    return frame.with_columns(delivered).with_columns(
+        pl.col(f"{_MEMBER}{place}").alias(others[place]) for place in places
+    )
 
 
 def _delivered(member: pl.Expr, members: Sequence[str], place: int) -> pl.Expr:
@@ -69,17 +114,17 @@ def _delivered(member: pl.Expr, members: Sequence[str], place: int) -> pl.Expr:
     return pl.coalesce(*texts, nothing).alias(own + RAW + OTHER)
 
 
-def _once(pairs: pl.DataFrame, members: Sequence[str], again: Mapping[str, pl.Expr]) -> list[pl.Expr]:
+def _once(pairs: pl.DataFrame, members: Sequence[str]) -> list[pl.Expr]:
     """The distribution's repeated members emptied, and the whole set judged where one of its columns is suspect."""
     suspect = [member + SUSPECT for member in members]
     judged = pl.any_horizontal(*suspect)
     values = [
-        (member, name)
-        for member in members
+        (place, name)
+        for place, member in enumerate(members)
         for name in (member, member + AGREED, member + RAW)
         if name in pairs.columns
     ]
-    emptied = [pl.when(~again[member]).then(pl.col(name)).alias(name) for member, name in values]
+    emptied = [pl.when(~pl.col(f"{_AGAIN}{place}")).then(pl.col(name)).alias(name) for place, name in values]
     return [*emptied, *(judged.alias(name) for name in suspect)]
 
 

@@ -60,7 +60,7 @@ def change_companies(nnp: Timeline, addresses: Sequence[str], factor: int, dice:
     single = [row for row in known if row % 12 not in (4, 5)]
     taken: set[int] = set()
     # A multiple of twelve begins with an eenmanszaak and a firm, each with a vestigingsnummer.
-    start, added = _dozens(len(nnp.now)), _dozens(3 * factor)
+    start, added = dozens(len(nnp.now)), dozens(3 * factor)
     for week, first in (("week1", start), ("week2", start + added)):
         renamed = spread(single, 4 * factor, taken)
         dropped = spread(single, 3 * factor, taken) if week == "week1" else []
@@ -75,7 +75,8 @@ def change_companies(nnp: Timeline, addresses: Sequence[str], factor: int, dice:
         nnp.step(added=new, name=f"nieuw_{week}", gone=dropped)
 
 
-def _dozens(count: int) -> int:
+def dozens(count: int) -> int:
+    """`count` rounded up to a multiple of twelve."""
     return -(-count // 12) * 12
 
 

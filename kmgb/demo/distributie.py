@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +23,16 @@ def column_name(entity: str, column: str) -> str:
 
 def distributie(timelines: Mapping[str, Timeline], folder: Path) -> list[Path]:
     """One csv per entity and peildatum."""
-    files = []
-    for entity, timeline in timelines.items():
-        for moment, day in enumerate(PEILDATUMS):
-            frame = timeline.delivered(moment)
-            names = {column: column_name(entity, column) for column in sorted(frame.columns)}
-            renamed = frame.select(list(names)).rename(names)
-            files.append(write.separated(renamed, folder / f"distributie_{entity}_{day:%Y%m%d}.csv"))
-    return files
+    return [
+        deliver(timeline, entity, moment, folder, day)
+        for entity, timeline in timelines.items()
+        for moment, day in enumerate(PEILDATUMS)
+    ]
+
+
+def deliver(timeline: Timeline, entity: str, moment: int, folder: Path, day: date) -> Path:
+    """The csv of one entity at one peildatum."""
+    frame = timeline.delivered(moment)
+    names = {column: column_name(entity, column) for column in sorted(frame.columns)}
+    renamed = frame.select(list(names)).rename(names)
+    return write.separated(renamed, folder / f"distributie_{entity}_{day:%Y%m%d}.csv")

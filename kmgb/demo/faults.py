@@ -6,7 +6,7 @@ gets two, but for a habit: one way of writing wrongly that touches every row it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -202,17 +202,17 @@ class Faults:
         before = self.timeline.now
         for column, value in cells.items():
             self.values.setdefault(column, {})[row] = value
-        for name, columns in _fields(cells):
+        for name, columns in catalogue_fields(cells):
             ours = [before[column][row] for column in columns]
             theirs = [None if cells[column] == self.silent.get(column) else cells[column] for column in columns]
             if [cells[column] for column in columns] != ours:
-                self._add(self.key(row), name, kind or _kind(ours, theirs), rule=rule, cause=cause, note=note)
+                self._add(self.key(row), name, kind or cell_kind(ours, theirs), rule=rule, cause=cause, note=note)
 
     def _add(self, key: str, name: str, kind: str, *, note: str, rule: str = "", cause: str = "") -> None:
         self.findings.append(Finding(self.afnemer, self.entity, key, name, kind, rule, cause, note))
 
 
-def _fields(cells: Record) -> Iterator[tuple[str, list[str]]]:
+def catalogue_fields(cells: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
     """The catalogue fields of these columns: the parts of an address are one field."""
     groups: dict[str, list[str]] = {}
     for column in cells:
@@ -221,7 +221,8 @@ def _fields(cells: Record) -> Iterator[tuple[str, list[str]]]:
     yield from groups.items()
 
 
-def _kind(ours: Sequence[str | None], theirs: Sequence[str | None]) -> str:
+def cell_kind(ours: Sequence[str | None], theirs: Sequence[str | None]) -> str:
+    """The kind of finding about a cell of which the parts differ."""
     if all(value is None for value in theirs):
         return "leeg_in_applicatie"
     return "leeg_in_bron" if all(value is None for value in ours) else "afwijkend"

@@ -14,14 +14,14 @@ from kmgb.demo.world import NOT_RECEIVED, UNDER_WAY, World
 from kmgb.demo.writing import in_words
 
 AFNEMER: Final = "geo"
-_NUM_FIELDS = (
+NUM_FIELDS = (
     "identificatie_nummeraanduiding", "huisnummer", "huisletter", "toevoeging", "postcode", "status_nummeraanduiding",
     "x_coordinaat", "y_coordinaat", "indicatie_onderzoek",
 )  # fmt: skip
-_PND_FIELDS = (
+PND_FIELDS = (
     "id_pand", "bouwjaar_pand", "status_pand", "datum_ingang_pand", "datum_einde_pand", "indicatie_onderzoek",
 )  # fmt: skip
-_BRACKETS = pl.col("status_pand").str.contains("(", literal=True)
+BRACKETS = pl.col("status_pand").str.contains("(", literal=True)
 _BY_HAND = "met de hand gewijzigd in de applicatie"
 _MISSED = "wijziging in week 1 alleen hier niet aangekomen"
 
@@ -30,19 +30,24 @@ def geo(world: World, folder: Path, day: str) -> list[Path]:
     """The dumps of existing panden and of all address points in use."""
     files = []
     for entity, plant, written in (
-        ("pand", _plant_panden, _panden), ("nummeraanduiding", _plant_points, _points)
+        ("pand", _plant_panden, written_panden), ("nummeraanduiding", _plant_points, written_points)
     ):  # fmt: skip
         faults = plant(world)
         dump = faults.dump()
         raw = faults.overwritten(written(dump), dump[ORIGIN])
         world.findings += faults.findings
-        files.append(write.separated(raw, folder / f"geo_{entity}_{day}.csv"))
+        files.append(save(raw, folder, entity, day))
     return files
 
 
+def save(raw: pl.DataFrame, folder: Path, entity: str, day: str) -> Path:
+    """The file of a dump as written."""
+    return write.separated(raw, folder / f"geo_{entity}_{day}.csv")
+
+
 def _plant_panden(world: World) -> Faults:
-    faults = world.faults(AFNEMER, "pand", _PND_FIELDS, pl.col("datum_einde_pand").is_null())
-    plain = ~_BRACKETS & (pl.col("indicatie_onderzoek") == "N")
+    faults = world.faults(AFNEMER, "pand", PND_FIELDS, pl.col("datum_einde_pand").is_null())
+    plain = ~BRACKETS & (pl.col("indicatie_onderzoek") == "N")
     faults.stale(world.event("pand", "status_week1", 1), 0, NOT_RECEIVED, _MISSED)
     faults.stale(world.event("pand", "recent", 1), 1, UNDER_WAY, "gewijzigd binnen twee werkdagen voor de dump")
     faults.leave_out(world.event("pand", "nieuw_week2", 1), UNDER_WAY, "nieuw binnen twee werkdagen voor de dump")
@@ -58,13 +63,13 @@ def _plant_panden(world: World) -> Faults:
         text = "Pand in gebruik (bestaand)"
         faults.write(row, "STATUS", text, field="status_pand", rule="haakjes", note="eigen toevoeging tussen haakjes")
     # Two different codes of one list are two meanings, however alike they look: this is no way of writing.
-    faults.habit("status_pand", _BRACKETS, "afwijkend", note="toevoeging tussen haakjes weggelaten")
+    faults.habit("status_pand", BRACKETS, "afwijkend", note="toevoeging tussen haakjes weggelaten")
     return faults
 
 
 def _plant_points(world: World) -> Faults:
     entity = "nummeraanduiding"
-    faults = world.faults(AFNEMER, entity, _NUM_FIELDS, pl.col("datum_einde").is_null())
+    faults = world.faults(AFNEMER, entity, NUM_FIELDS, pl.col("datum_einde").is_null())
     faults.stale(world.event(entity, "postcode_week1", 1), 0, NOT_RECEIVED, _MISSED)
     faults.leave_out(faults.pick(1), "", "verwijderd in de applicatie")
     invent(faults, "20", world.size.factor, first=9_500_001)
@@ -82,7 +87,8 @@ def _plant_points(world: World) -> Faults:
     return faults
 
 
-def _panden(dump: pl.DataFrame) -> pl.DataFrame:
+def written_panden(dump: pl.DataFrame) -> pl.DataFrame:
+    """The dump of panden in the columns and ways of writing of the application."""
     return dump.select(
         ("NL.IMBAG.Pand." + pl.col("id_pand")).alias("PAND"),
         pl.col("bouwjaar_pand").alias("BOUWJAAR"),
@@ -93,7 +99,8 @@ def _panden(dump: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _points(dump: pl.DataFrame) -> pl.DataFrame:
+def written_points(dump: pl.DataFrame) -> pl.DataFrame:
+    """The dump of address points in the columns and ways of writing of the application."""
     return dump.select(
         ("NL.IMBAG.Nummeraanduiding." + pl.col("identificatie_nummeraanduiding")).alias("NUMMERAANDUIDING"),
         pl.concat_str("huisnummer", pl.lit(".0")).alias("HUISNUMMER"),

@@ -14,7 +14,7 @@ from kmgb.demo.world import World
 from kmgb.demo.writing import day_month_year, in_words
 
 AFNEMER: Final = "havenbeheer"
-_KINDS: Final = {"ligplaats": "02", "standplaats": "03"}
+KINDS: Final = {"ligplaats": "02", "standplaats": "03"}
 _WIDTHS: Final = {
     "PLAATSNR": 16, "SOORT": 2, "TOESTAND": 12, "ADRESNR": 16, "DOCUMENT": 40, "DOCDATUM": 10, "VANAF": 10, "TOT": 10,
     "WAARGENOMEN": 1, "ONDERZOEK": 1,
@@ -24,22 +24,30 @@ _WIDTHS: Final = {
 def havenbeheer(world: World, folder: Path, day: str) -> list[Path]:
     """The dumps of places that are in use."""
     files = []
-    for entity in _KINDS:
+    for entity in KINDS:
         faults = _plant(world, entity)
         dump = faults.dump()
-        raw = faults.overwritten(_written(dump, entity), dump[ORIGIN])
+        raw = faults.overwritten(written(dump, entity), dump[ORIGIN])
         world.findings += faults.findings
-        path = folder / f"havenbeheer_{entity}_{day}.txt"
-        files.append(write.fixed_width(raw, path, _WIDTHS, encoding="latin-1"))
+        files.append(save(raw, folder, entity, day))
     return files
 
 
-def _plant(world: World, entity: str) -> Faults:
-    fields = (
+def save(raw: pl.DataFrame, folder: Path, entity: str, day: str) -> Path:
+    """The file of a dump as `written`."""
+    return write.fixed_width(raw, folder / f"havenbeheer_{entity}_{day}.txt", _WIDTHS, encoding="latin-1")
+
+
+def fields(entity: str) -> tuple[str, ...]:
+    """The columns of ligplaats or standplaats that the application holds."""
+    return (
         f"id_{entity}", "type_object", f"status_{entity}", "id_hoofdadres", "brondocumentnummer", "brondocumentdatum",
         "datum_ingang_vbo", "datum_einde_vbo", "indicatie_geconstateerd", "indicatie_onderzoek",
     )  # fmt: skip
-    faults = world.faults(AFNEMER, entity, fields, pl.col("datum_einde_vbo").is_null())
+
+
+def _plant(world: World, entity: str) -> Faults:
+    faults = world.faults(AFNEMER, entity, fields(entity), pl.col("datum_einde_vbo").is_null())
     # No other application holds these places: not sent and not received look the same here.
     missed = "wijziging in week 1 niet aangekomen"
     faults.stale(world.event(entity, "document_week1", 1), 0, "", missed)
@@ -47,7 +55,7 @@ def _plant(world: World, entity: str) -> Faults:
     faults.keep_outside(ended, "", "in week 1 ingetrokken")
     faults.stale(ended, 0, "", missed)
     faults.leave_out(faults.pick(1), "", "verwijderd in de applicatie")
-    invent(faults, _KINDS[entity], world.size.factor)
+    invent(faults, KINDS[entity], world.size.factor)
     for row in faults.pick(1):
         other = faults.record(row - 1 if row else 1)["id_hoofdadres"]
         faults.change([row], {"id_hoofdadres": other}, "handmatig", "met de hand gewijzigd in de applicatie")
@@ -60,7 +68,8 @@ def _plant(world: World, entity: str) -> Faults:
     return faults
 
 
-def _written(dump: pl.DataFrame, entity: str) -> pl.DataFrame:
+def written(dump: pl.DataFrame, entity: str) -> pl.DataFrame:
+    """The dump in the columns and ways of writing of the application."""
     words = {"02": "LP", "03": "SP"}
     status = {"Plaats aangewezen": "aangewezen", "Plaats ingetrokken": "ingetrokken"}
     return dump.select(

@@ -27,7 +27,7 @@ def homes(town: Mapping[str, Timeline], size: Size) -> list[int]:
 def change_town(town: Mapping[str, Timeline], size: Size, dice: Dice) -> None:
     """Two weeks of events in all five entities: the second and third frame of every timeline."""
     inhabited = set(homes(town, size))
-    divided = _rows(town["nummeraanduiding"], (pl.col("buurtcode") == "07") & (pl.col("wijkcode") == "01"))
+    divided = rows_where(town["nummeraanduiding"], (pl.col("buurtcode") == "07") & (pl.col("wijkcode") == "01"))
     closed = inhabited | set(divided)
     vacant = [row for row in range(size.vbo) if row not in closed]
     taken: dict[str, set[int]] = {entity: set() for entity in town}
@@ -43,7 +43,7 @@ def change_town(town: Mapping[str, Timeline], size: Size, dice: Dice) -> None:
         _change_panden(town["pand"], size, taken["pand"], week, day)
         for entity in ("ligplaats", "standplaats"):
             _change_places(town[entity], size, entity, taken[entity], week=week, day=day)
-        _build(town, size, dice, week)
+        build(town, size, dice, week, count=4 if week == "week1" else 2, day=FIRST if week == "week1" else RECENT)
 
 
 def _change_objects(
@@ -61,9 +61,9 @@ def _change_objects(
     recent = spread(rows, 4 * size.factor, used) if week == "week2" else []
     end = {"status_vbo": "Verblijfsobject ingetrokken", "datum_einde_vbo": day}
     vbo.plan(
-        Change(f"oppervlakte_{week}", measured, {"oppervlakte": _larger(vbo, measured)}, day, "BGR-KVO"),
+        Change(f"oppervlakte_{week}", measured, {"oppervlakte": larger(vbo, measured)}, day, "BGR-KVO"),
         Change(f"status_{week}", rebuilt, {"status_vbo": "Verbouwing verblijfsobject"}, day, "BGR-VBI"),
-        Change("recent", recent, {"oppervlakte": _larger(vbo, recent)}, RECENT, "BGR-KVO"),
+        Change("recent", recent, {"oppervlakte": larger(vbo, recent)}, RECENT, "BGR-KVO"),
         Change(f"einde_{week}", ended, end, day, "BGR-SSVSAMEN"),
     )
 
@@ -82,7 +82,7 @@ def _change_addresses(
 
 
 def _change_panden(pand: Timeline, size: Size, used: set[int], week: str, day: str) -> None:
-    in_use = _rows(pand, pl.col("status_pand") == "Pand in gebruik")
+    in_use = rows_where(pand, pl.col("status_pand") == "Pand in gebruik")
     houses = [row for row in in_use if row < size.pand]
     sheds = [row for row in in_use if size.pand <= row < size.pand + size.shed]
     rebuilt = spread(houses, 8 * size.factor, used)
@@ -103,9 +103,9 @@ def _change_places(place: Timeline, size: Size, entity: str, used: set[int], *, 
     place.plan(Change(f"einde_{week}", ended, end, day, event), Change(f"document_{week}", renewed, {}, day, "BAG-FGO"))
 
 
-def _build(town: Mapping[str, Timeline], size: Size, dice: Dice, week: str) -> None:
-    """New panden, each with one verblijfsobject and its address; then every entity goes on to its next peildatum."""
-    count, day = (4 * size.factor, FIRST) if week == "week1" else (2 * size.factor, RECENT)
+def build(town: Mapping[str, Timeline], size: Size, dice: Dice, week: str, *, count: int, day: str) -> None:
+    """`count` times `factor` new panden, each with one verblijfsobject and its address; then every entity steps on."""
+    count *= size.factor
     vbo, num, pand = town["verblijfsobject"], town["nummeraanduiding"], town["pand"]
     vbo_ids = bag_ids("01", count, first=len(vbo.now) + 1)
     num_ids = bag_ids("20", count, first=len(num.now) + 1)
@@ -130,10 +130,12 @@ def _born(frame: pl.DataFrame, ingang: str, timeline: Timeline, day: str) -> pl.
     )
 
 
-def _larger(vbo: Timeline, rows: Sequence[int]) -> list[str | None]:
+def larger(vbo: Timeline, rows: Sequence[int]) -> list[str | None]:
+    """A larger floor area for each row."""
     areas = vbo.now["oppervlakte"]
     return [str(int(areas[row]) + 17 + row % 5) for row in rows]
 
 
-def _rows(timeline: Timeline, condition: pl.Expr) -> list[int]:
+def rows_where(timeline: Timeline, condition: pl.Expr) -> list[int]:
+    """The rows of the first peildatum that fulfil `condition`."""
     return timeline.frames[0].with_row_index("row").filter(condition)["row"].to_list()

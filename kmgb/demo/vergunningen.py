@@ -23,12 +23,12 @@ NUM_FIELDS: Final = (
     "postcode", "woonplaats", "wijkcode", "buurtcode", "status_nummeraanduiding", "datum_ingang", "datum_einde",
     "indicatie_hoofdadres", "brondocumentnummer", "brondocumentdatum",
 )  # fmt: skip
-_VBO_FIELDS = (
+VBO_FIELDS = (
     "id_verblijfsobject", "type_vbo", "oppervlakte", "gebruiksdoel_1", "gebruiksdoel_2", "gebruiksdoel_3",
     "gebruiksdoel_4", "gebruiksdoel_5", "indicatie_geconstateerd", "indicatie_onderzoek", "brondocumentnummer",
     "brondocumentdatum", "datum_ingang_vbo", "datum_einde_vbo", "id_hoofdadres", "status_vbo",
 )  # fmt: skip
-_PND_FIELDS = (
+PND_FIELDS = (
     "id_pand", "bouwjaar_pand", "indicatie_geconstateerd", "indicatie_onderzoek", "brondocumentnummer",
     "brondocumentdatum", "datum_ingang_pand", "datum_einde_pand", "status_pand",
 )  # fmt: skip
@@ -42,23 +42,28 @@ _PND_STATES = {
     "Bouw gestart": "2", "Pand in gebruik (niet ingemeten)": "3", "Pand in gebruik": "4", "Verbouwing pand": "5",
     "Sloopvergunning verleend": "6", "Pand gesloopt": "7",
 }  # fmt: skip
-_LONG = pl.col("brondocumentnummer").str.len_chars() > 20
+LONG = pl.col("brondocumentnummer").str.len_chars() > 20
 
 
 def vergunningen(world: World, folder: Path, day: str) -> list[Path]:
     """The three dumps of existing objects and hoofdadressen."""
     files = []
     for entity, plant, written in (
-        ("nummeraanduiding", _plant_addresses, _addresses),
-        ("verblijfsobject", _plant_objects, _objects),
-        ("pand", _plant_panden, _panden),
+        ("nummeraanduiding", _plant_addresses, written_addresses),
+        ("verblijfsobject", _plant_objects, written_objects),
+        ("pand", _plant_panden, written_panden),
     ):
         faults = plant(world)
         dump = faults.dump()
         raw = faults.overwritten(written(dump), dump[ORIGIN])
         world.findings += faults.findings
-        files.append(write.separated(raw, folder / f"vergunningen_{entity}_{day}.csv", newline="\r\n"))
+        files.append(save(raw, folder, entity, day))
     return files
+
+
+def save(raw: pl.DataFrame, folder: Path, entity: str, day: str) -> Path:
+    """The file of a dump as written."""
+    return write.separated(raw, folder / f"vergunningen_{entity}_{day}.csv", newline="\r\n")
 
 
 def _plant_addresses(world: World) -> Faults:
@@ -79,7 +84,8 @@ def _plant_addresses(world: World) -> Faults:
     invent(faults, "20", world.size.factor)
     for row in faults.pick(1):
         faults.double(row, {"huisnummer": "97"}, "tweemaal verschillend in de dump")
-    faults.change(faults.pick(2), {"huisnummer": "91"}, "handmatig", _BY_HAND)
+    sure = pl.col("indicatie_onderzoek") == "N"  # of what the register doubts, nobody can tell who is wrong
+    faults.change(faults.pick(2, sure), {"huisnummer": "91"}, "handmatig", _BY_HAND)
     faults.change(faults.pick(1), {"postcode": None}, "", "leeg in de applicatie")
     bare = faults.pick(1, pl.col("toevoeging").is_null())
     faults.change(bare, {"toevoeging": "zw"}, "handmatig", "toevoeging die de bron niet kent")
@@ -98,7 +104,7 @@ def _plant_addresses(world: World) -> Faults:
 
 def _plant_objects(world: World) -> Faults:
     entity, existing = "verblijfsobject", pl.col("datum_einde_vbo").is_null()
-    faults = world.faults(AFNEMER, entity, _VBO_FIELDS, existing)
+    faults = world.faults(AFNEMER, entity, VBO_FIELDS, existing)
     # No other application holds verblijfsobjecten: not sent and not received look the same here.
     faults.stale(world.event(entity, "oppervlakte_week1", 3), 0, "", "wijziging in week 1 niet aangekomen")
     faults.stale(world.event(entity, "recent", 2), 1, UNDER_WAY, "gewijzigd binnen twee werkdagen voor de dump")
@@ -126,7 +132,7 @@ def _plant_objects(world: World) -> Faults:
 
 def _plant_panden(world: World) -> Faults:
     entity, existing = "pand", pl.col("datum_einde_pand").is_null()
-    faults = world.faults(AFNEMER, entity, _PND_FIELDS, existing)
+    faults = world.faults(AFNEMER, entity, PND_FIELDS, existing)
     faults.stale(world.event(entity, "status_week1", 2), 0, NOT_RECEIVED, _MISSED)
     faults.stale(world.event(entity, "recent", 1), 1, UNDER_WAY, "gewijzigd binnen twee werkdagen voor de dump")
     faults.leave_out(
@@ -136,13 +142,13 @@ def _plant_panden(world: World) -> Faults:
     faults.keep_outside(ended, "", "in week 1 gesloopt")
     faults.stale(ended, 0, NOT_RECEIVED, _MISSED)
     invent(faults, "10", world.size.factor)
-    short = ~_LONG
+    short = ~LONG
     faults.change(faults.pick(2, short), {"bouwjaar_pand": "1666"}, "handmatig", _BY_HAND)
     faults.change(faults.pick(1, short), {"indicatie_geconstateerd": None}, "", "leeg in de applicatie")
     for row in faults.pick(1, short):
         text = (faults.record(row)["brondocumentnummer"] or "").replace("/", "-")
         faults.write(row, "DOCNR", text, field="brondocumentnummer", rule="leestekens", note="ander leesteken")
-    faults.habit("brondocumentnummer", _LONG, "cosmetisch", rule="afgekapt", note="afgekapt op 20 tekens")
+    faults.habit("brondocumentnummer", LONG, "cosmetisch", rule="afgekapt", note="afgekapt op 20 tekens")
     return faults
 
 
@@ -153,7 +159,8 @@ def invent(faults: Faults, kind: str, count: int, first: int = 9_000_001) -> Non
         faults.add(faults.record(number) | {key: identification}, "alleen in de applicatie bekend")
 
 
-def _addresses(dump: pl.DataFrame) -> pl.DataFrame:
+def written_addresses(dump: pl.DataFrame) -> pl.DataFrame:
+    """The dump of addresses in the columns and ways of writing of the application."""
     frame = dump.with_columns(
         without_zeros("identificatie_nummeraanduiding"),
         without_zeros("identificatie_tgo"),
@@ -171,7 +178,8 @@ def _addresses(dump: pl.DataFrame) -> pl.DataFrame:
     return frame.select(_renamed(names, NUM_FIELDS))
 
 
-def _objects(dump: pl.DataFrame) -> pl.DataFrame:
+def written_objects(dump: pl.DataFrame) -> pl.DataFrame:
+    """The dump of verblijfsobjecten in the columns and ways of writing of the application."""
     uses = [f"gebruiksdoel_{number}" for number in (3, 2, 1)]  # in another order than the distribution's
     frame = dump.with_columns(
         without_zeros("id_verblijfsobject"),
@@ -184,11 +192,12 @@ def _objects(dump: pl.DataFrame) -> pl.DataFrame:
     )
     names = ("OBJID", "SOORT", "OPPERVLAKTE", "GEBRUIK", "GECONST", "ONDERZOEK", "DOCNR", "DOCDATUM", "INGANG", "EINDE",
              "HOOFDADRES", "STATUS")  # fmt: skip
-    kept = [column for column in _VBO_FIELDS if column not in (f"gebruiksdoel_{number}" for number in range(2, 6))]
+    kept = [column for column in VBO_FIELDS if column not in (f"gebruiksdoel_{number}" for number in range(2, 6))]
     return frame.select(_renamed(names, kept))
 
 
-def _panden(dump: pl.DataFrame) -> pl.DataFrame:
+def written_panden(dump: pl.DataFrame) -> pl.DataFrame:
+    """The dump of panden in the columns and ways of writing of the application."""
     answers = {"J": "1", "N": "0"}
     frame = dump.with_columns(
         without_zeros("id_pand"),
@@ -199,7 +208,7 @@ def _panden(dump: pl.DataFrame) -> pl.DataFrame:
         *_dates("datum_ingang_pand", "datum_einde_pand"),
     )
     names = ("PANDID", "BOUWJAAR", "GECONST", "ONDERZOEK", "DOCNR", "DOCDATUM", "INGANG", "EINDE", "STATUS")
-    return frame.select(_renamed(names, _PND_FIELDS))
+    return frame.select(_renamed(names, PND_FIELDS))
 
 
 def _dates(begin: str, end: str) -> list[pl.Expr]:

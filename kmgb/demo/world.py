@@ -85,9 +85,9 @@ def build_world(rows: int, seed: int) -> World:
     people = People(rows, size.factor, numbers, inhabited, dice)
     persons = people.timeline(rows)
     change_people(persons, people, inhabited, size.factor, dice)
-    offices = _offices(numbers)
-    nnp = company_timeline(size.nnp, offices, dice)
-    change_companies(nnp, offices, size.factor, dice)
+    addresses = offices(numbers)
+    nnp = company_timeline(size.nnp, addresses, dice)
+    change_companies(nnp, addresses, size.factor, dice)
     timelines |= {"personen": persons, "nnp": nnp}
     changed = {name: {row for rows in line.changed.values() for row in rows} for name, line in timelines.items()}
     world = World(size, timelines, changed, spare_bsns(80 * size.factor))
@@ -115,7 +115,7 @@ def _spoil_source(world: World) -> None:
     places.history[-1] = pl.concat([places.history[-1], places.now[rows]])
 
 
-def _offices(numbers: pl.DataFrame) -> list[str]:
+def offices(numbers: pl.DataFrame) -> list[str]:
     """Addresses as one text, for companies."""
     house = pl.concat_str("huisnummer", "huisletter", "toevoeging", ignore_nulls=True)
     text = pl.col("straatnaam") + " " + house + ", " + pl.col("postcode") + " " + pl.col("woonplaats")

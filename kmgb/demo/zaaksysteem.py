@@ -16,7 +16,7 @@ from kmgb.demo.writing import in_words, without_zeros, year_month_day
 AFNEMER: Final = "zaaksysteem"
 _PARTS = ("straat", "huisnummer", "huisletter", "toevoeging", "postcode", "woonplaats", "regels")
 _IDS = ("adresseerbaar_object", "nummeraanduiding")
-_FIELDS = (
+FIELDS = (
     "bsn", "a_nummer", "voornamen", "voorletters", "voorvoegsel", "geslachtsnaam_diacriet", "geboortedatum",
     "datum_overlijden", "geslacht", "indicatie_geheim", "burgerlijke_staat", "aanduiding_naamgebruik",
     "geslachtsnaam_partner", "datum_inschrijving", "gemeentecode", "datum_ingang_adreshouding",
@@ -25,20 +25,25 @@ _FIELDS = (
     "datum_ingang_correspondentieadres", *(f"correspondentieadres.{part}" for part in _PARTS[:-1]),
     *(f"id_codes_correspondentieadres.{part}" for part in _IDS),
 )  # fmt: skip
-_RECENT = pl.col("datum_overlijden").is_null() | (pl.col("datum_overlijden") >= "20211116")
-_PARTIAL = pl.col("geboortedatum").str.contains("^[1-9].*00$")
-_ORDINARY = ~_PARTIAL & pl.col("vbl_categorie_onderzoek").is_null() & (pl.col("gemeentecode") == "0998")
+POPULATION = pl.col("datum_overlijden").is_null() | (pl.col("datum_overlijden") >= "20211116")
+PARTIAL = pl.col("geboortedatum").str.contains("^[1-9].*00$")
+ORDINARY = ~PARTIAL & pl.col("vbl_categorie_onderzoek").is_null() & (pl.col("gemeentecode") == "0998")
 
 
 def zaaksysteem_personen(world: World, folder: Path, day: str) -> Path:
     """The dump of persons: everybody but those who died more than five years ago."""
-    faults = world.faults(AFNEMER, "personen", _FIELDS, _RECENT)
+    faults = world.faults(AFNEMER, "personen", FIELDS, POPULATION)
     _plant_rows(faults, world)
     _plant_cells(faults, world)
-    faults.habit("geboortedatum", _PARTIAL, "cosmetisch", rule="precisieverlies", note="onbekende dag of maand werd 01")
+    faults.habit("geboortedatum", PARTIAL, "cosmetisch", rule="precisieverlies", note="onbekende dag of maand werd 01")
     dump = faults.dump()
-    raw = faults.overwritten(_written(dump), dump[ORIGIN])
+    raw = faults.overwritten(written(dump), dump[ORIGIN])
     world.findings += faults.findings
+    return save(raw, folder, day)
+
+
+def save(raw: pl.DataFrame, folder: Path, day: str) -> Path:
+    """The file of a dump as `written`."""
     numbers = [pl.col(column).cast(pl.Int64, strict=False) for column in ("huisnummer", "burgerlijkeStaat")]
     return write.json_lines(raw.with_columns(numbers), folder / f"zaaksysteem_personen_{day}.jsonl")
 
@@ -46,11 +51,11 @@ def zaaksysteem_personen(world: World, folder: Path, day: str) -> Path:
 def _plant_rows(faults: Faults, world: World) -> None:
     who = "personen"
     faults.leave_out(world.event(who, "nieuw_week1", 1), NOT_RECEIVED, "nieuw in week 1, alleen hier niet aangekomen")
-    faults.leave_out(faults.pick(1, _ORDINARY), "", "verwijderd in de applicatie")
+    faults.leave_out(faults.pick(1, ORDINARY), "", "verwijderd in de applicatie")
     for number in range(2 * faults.factor):
         record = faults.record(number * 11 + 5) | {"bsn": world.spare_bsns.pop(), "a_nummer": None}
         faults.add(record, "alleen in de applicatie bekend")
-    same, moved = faults.pick(1, _ORDINARY), faults.pick(1, _ORDINARY)
+    same, moved = faults.pick(1, ORDINARY), faults.pick(1, ORDINARY)
     for row in same:
         faults.double(row, {"geslachtsnaam_diacriet": "Dubbelganger"}, "tweemaal verschillend in de dump")
     for row in moved:
@@ -66,15 +71,13 @@ def _plant_cells(faults: Faults, world: World) -> None:
     by_hand = "met de hand gewijzigd in de applicatie"
     for cells in ({"voornamen": "Handmatiger"}, {"geboortedatum": "19020304"}, {"aanduiding_naamgebruik": "P"}):
         married = pl.col("aanduiding_naamgebruik") != "P"
-        faults.change(faults.pick(1, _ORDINARY & married), cells, "handmatig", by_hand)
+        faults.change(faults.pick(1, ORDINARY & married), cells, "handmatig", by_hand)
     for column in ("voornamen", "burgerlijke_staat", "datum_inschrijving"):
-        filled = _ORDINARY & pl.col(column).is_not_null()
+        filled = ORDINARY & pl.col(column).is_not_null()
         faults.change(faults.pick(1, filled), {column: None}, "", "leeg in de applicatie")
-    alone = faults.pick(2, _ORDINARY & pl.col("geslachtsnaam_partner").is_null())
+    alone = faults.pick(2, ORDINARY & pl.col("geslachtsnaam_partner").is_null())
     faults.change(alone, {"geslachtsnaam_partner": "Nergensgoed"}, "handmatig", "partner die de bron niet kent")
-    doubted = (
-        (pl.col("vbl_categorie_onderzoek") == "080000") & pl.col("vbl_datum_einde_onderzoek").is_null() & ~_PARTIAL
-    )
+    doubted = (pl.col("vbl_categorie_onderzoek") == "080000") & pl.col("vbl_datum_einde_onderzoek").is_null() & ~PARTIAL
     address = {"verblijfsadres.huisnummer": "73"}
     here = doubted & (pl.col("gemeentecode") == "0998")
     faults.change(faults.pick(2, here), address, "bron_in_onderzoek", "verblijfplaats in onderzoek in de bron")
@@ -83,7 +86,7 @@ def _plant_cells(faults: Faults, world: World) -> None:
 
 def _plant_texts(faults: Faults) -> None:
     def cosmetic(where: pl.Expr, column: str, name: str, *, rule: str, note: str, text: str = "") -> None:
-        for row in faults.pick(1, _ORDINARY & where):
+        for row in faults.pick(1, ORDINARY & where):
             written = text or (faults.record(row)[name] or "").upper()
             faults.write(row, column, written, field=name, rule=rule, note=note)
 
@@ -96,18 +99,19 @@ def _plant_texts(faults: Faults) -> None:
     short = pl.col("voorvoegsel") == "van der"
     cosmetic(short, "voorvoegsel", "voorvoegsel", rule="voorvoegsel_afkorting", note="afgekort", text="v.d.")
     cosmetic(pl.col("voorletters") == "T.", "voorletters", "voorletters", rule="digraaf", note="Th voor T", text="Th.")
-    for row in faults.pick(1, _ORDINARY):
+    for row in faults.pick(1, ORDINARY):
         faults.write(
             row, "datumInschrijving", "onbekend", field="datum_inschrijving", rule="onleesbaar", note="geen datum"
         )
 
 
-def _written(dump: pl.DataFrame) -> pl.DataFrame:
-    dates = [column for column in _FIELDS if "datum" in column]
+def written(dump: pl.DataFrame) -> pl.DataFrame:
+    """The dump in the columns and ways of writing of the application."""
+    dates = [column for column in FIELDS if "datum" in column]
     decomposed = pl.col(ORIGIN).fill_null(0) % 2 == 1
     year, rest = pl.col("geboortedatum").str.slice(0, 4), pl.col("geboortedatum").str.slice(4)
     assumed = year + rest.replace("0000", "0101").str.replace("00$", "01")
-    filled = pl.when(_PARTIAL).then(assumed).otherwise("geboortedatum").alias("geboortedatum")
+    filled = pl.when(PARTIAL).then(assumed).otherwise("geboortedatum").alias("geboortedatum")
     frame = dump.with_columns(filled).with_columns(
         *(year_month_day(column) for column in dates),
         *(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
 import polars as pl
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from kmgb.catalogue.fields import Catalogue, Entity
 from kmgb.errors import MappingError, PopulationError, Problem, nearest
+from kmgb.mapping.form import faulty_places, form_problems, without_faults
 from kmgb.mapping.model import Aanlevering, EntiteitMapping, Mapping, Veld
 from kmgb.mapping.values import agreement_problems, name_problems, pattern_problems
 from kmgb.population import parse_population
@@ -39,21 +40,25 @@ def load_mapping(path: Path, catalogue: Catalogue) -> Mapping:
 
 
 def parse_mapping(content: bytes, path: Path, catalogue: Catalogue) -> Mapping:
-    """The mapping written in `content`; `path` is only named in messages. Raises: MappingError."""
-    try:
-        document = tomllib.loads(content.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingError(path, [Problem("", f"geen geldige TOML: {error}.")]) from error
+    """The mapping written in `content`; `path` is only named in messages. Raises: MappingError.
+
+    Where a part has the right form, its meaning is judged too, whatever is wrong elsewhere.
+    """
+    document = _document(content, path)
     problems = list(_unknown_entities(document, catalogue))
-    _inherit(document)
+    reader, inherited, faults = _general_reader(document.pop("aanlevering", {}))
+    problems += faults
+    _inherit(document, inherited)
     document |= {"path": path, "version": hashlib.sha256(content).hexdigest()}
     try:
         mapping = Mapping.model_validate(document)
     except ValidationError as error:
-        problems += _model_problems(error, document)
-        rest = _without_faults(document, error)
-        raise MappingError(path, [*problems, *(_meaning_problems(rest, catalogue) if rest else [])]) from None
-    problems += _meaning_problems(mapping, catalogue)
+        problems += form_problems(error, document, Mapping)
+        rest = without_faults(document, error, Mapping)
+        meant = _meaning_problems(cast("Mapping", rest), catalogue, reader) if rest else []
+        known = faulty_places(error, document)
+        raise MappingError(path, [*problems, *(p for p in meant if not _follows(p, known))]) from None
+    problems += _meaning_problems(mapping, catalogue, reader)
     if problems:
         raise MappingError(path, problems)
     return mapping
@@ -83,18 +88,46 @@ def population_dtypes(mapping: EntiteitMapping, entity: Entity) -> dict[str, pl.
     return known | {f"hulp.{name}": pl.String() for name in mapping.hulp}
 
 
+def _document(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise MappingError(path, [Problem("", "het bestand is geen UTF-8. Sla het op als UTF-8.")]) from error
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+), column (\d+)", str(error))
+        place = f" bij regel {found[1]}, teken {found[2]}" if found else ", of afgebroken"
+        hint = "Tekst staat tussen aanhalingstekens, en elke sleutel komt één keer voor."
+        raise MappingError(path, [Problem("", f"geen geldige TOML{place}.", hint)]) from error
+
+
 def _unknown_entities(document: dict[str, Any], catalogue: Catalogue) -> Iterator[Problem]:
-    for name in document.get("entiteit") or {}:
+    entities = document.get("entiteit")
+    for name in entities if isinstance(entities, dict) else {}:
         if name not in catalogue.entities:
             hint = nearest(name, list(catalogue.entities))
             yield Problem(f"entiteit.{name}", "is geen entiteit van de catalogus.", hint)
 
 
-def _inherit(document: dict[str, Any]) -> None:
+def _general_reader(general: object) -> tuple[Aanlevering, dict[str, Any], list[Problem]]:
+    """What holds for the whole afnemer as far as it can be read, also as written, and its faults."""
+    if not isinstance(general, dict):
+        return Aanlevering(), {}, [Problem("aanlevering", "moet een tabel zijn.")]
+    try:
+        return Aanlevering.model_validate(general), general, []
+    except ValidationError as error:
+        problems = [
+            Problem(f"aanlevering.{p.where}", p.what, p.hint) for p in form_problems(error, general, Aanlevering)
+        ]
+        rest = without_faults(general, error, Aanlevering)
+        reader = rest if isinstance(rest, Aanlevering) else Aanlevering()
+        return reader, {key: general[key] for key in general if key in reader.model_fields_set}, problems
+
+
+def _inherit(document: dict[str, Any], general: dict[str, Any]) -> None:
     """What holds for the whole afnemer holds for each entity, unless the entity says otherwise."""
-    general = document.pop("aanlevering", {})
-    for entity in (document.get("entiteit") or {}).values():
-        if isinstance(entity, dict) and isinstance(general, dict):
+    entities = document.get("entiteit")
+    for entity in entities.values() if isinstance(entities, dict) else ():
+        if isinstance(entity, dict):
             own = entity.get("aanlevering", {})
             entity["aanlevering"] = {**general, **own} if isinstance(own, dict) else own
             for field in (entity.get("velden"), entity.get("hulp")):
@@ -107,70 +140,28 @@ def _short_forms(fields: object) -> None:
         fields.update({name: {"kolom": veld} for name, veld in fields.items() if isinstance(veld, str)})
 
 
-def _model_problems(error: ValidationError, document: dict[str, Any]) -> Iterator[Problem]:
-    for fault in error.errors():
-        where = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            hint = nearest(str(fault["loc"][-1]), _siblings(fault["loc"]))
-            yield Problem(where, "is geen bekende sleutel.", hint)
-        elif fault["type"] == "missing":
-            yield Problem(where, "ontbreekt en is verplicht.")
-        elif fault["type"] == "literal_error":
-            yield Problem(where, f"moet een van deze zijn: {str(fault['ctx']['expected']).replace(' or ', ' of ')}.")
-        else:
-            message = fault["msg"].removeprefix("Value error, ")
-            yield Problem(where, f"{message}.")
-
-
-def _meaning_problems(mapping: Mapping, catalogue: Catalogue) -> Iterator[Problem]:
-    yield from name_problems("afnemer.naam", mapping.naam)
+def _meaning_problems(mapping: Mapping, catalogue: Catalogue, general: Aanlevering) -> list[Problem]:
+    problems = list(name_problems("afnemer.naam", mapping.naam))
+    shared = {problem.what: problem for problem in _reader_problems("aanlevering", general)}
     for name, entity in mapping.entiteit.items():
+        if mapping.afnemer.rol == "register" and not entity.volledig:
+            hint = "Zeg met populatie welke rijen meedoen."
+            problems.append(Problem(f"entiteit.{name}.volledig", "een register levert al zijn rijen.", hint))
         if name in catalogue.entities:
-            yield from _entity_problems(f"entiteit.{name}", entity, catalogue[name], catalogue)
+            problems += _entity_problems(f"entiteit.{name}", entity, catalogue[name], catalogue)
+            # A fault that is that of the whole afnemer stands there, once.
+            own = _reader_problems(f"entiteit.{name}.aanlevering", entity.aanlevering)
+            problems += [shared.get(problem.what, problem) for problem in own]
+    return list(dict.fromkeys(problems))
 
 
-def _without_faults(document: dict[str, Any], error: ValidationError) -> Mapping | None:
-    """The mapping as far as it can be read, so that its other faults are listed in the same breath; None if too little.
-
-    What is faulty is taken out; a field stays, with a column of no name, so that it does not also count as absent.
-    """
-    rest = deepcopy(document)
-    for fault in error.errors():
-        *parents, last = fault["loc"]
-        place: Any = rest
-        for part in parents:
-            place = place.get(part, {}) if isinstance(place, dict) else {}
-        if not isinstance(place, dict) or last not in place:
-            continue
-        if parents[-1:] == ["velden"]:
-            place[last] = {"kolom": "?"}
-        else:
-            del place[last]
-    try:
-        return Mapping.model_validate(rest)
-    except ValidationError:
-        return None
-
-
-def _siblings(location: Sequence[str | int]) -> list[str]:
-    """The keys the model allows at the place of an unknown key."""
-    model: Any = Mapping
-    for part in location[:-1]:
-        annotation = model.model_fields[part].annotation if _is_model(model) and part in model.model_fields else None
-        if annotation is not None:
-            model = _inner_model(annotation) or model
-    return [name for name in model.model_fields if name not in ("path", "version")] if _is_model(model) else []
-
-
-def _is_model(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, BaseModel)
-
-
-def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    if _is_model(annotation):
-        return cast("type[BaseModel]", annotation)
-    inner = [_inner_model(argument) for argument in getattr(annotation, "__args__", ())]
-    return next((model for model in inner if model is not None), None)
+def _follows(problem: Problem, places: Sequence[str]) -> bool:
+    """True for what only follows from a fault of form: at or below its place, or a key without the fields it names."""
+    entity = ".".join(problem.where.split(".")[:2])
+    if f"{entity}.velden" in places and "velden" in problem.what:
+        return True
+    whole = (place.partition(" (waarde")[0] for place in places)  # of a list with a fault nothing is left to judge
+    return any(f"{problem.where}.".startswith(f"{place}.") for place in whole)
 
 
 def _entity_problems(where: str, mapping: EntiteitMapping, entity: Entity, catalogue: Catalogue) -> Iterator[Problem]:
@@ -178,7 +169,6 @@ def _entity_problems(where: str, mapping: EntiteitMapping, entity: Entity, catal
     yield from _field_problems(f"{where}.velden", mapping, entity, catalogue)
     yield from _key_problems(where, mapping, entity)
     yield from _absent_problems(where, mapping, entity)
-    yield from _reader_problems(f"{where}.aanlevering", mapping.aanlevering)
     yield from _lookup_problems(f"{where}.opzoeken", mapping)
     dtypes = population_dtypes(mapping, entity)
     for side in ("distributie", "applicatie"):
@@ -283,9 +273,8 @@ def _lookup_problems(where: str, mapping: EntiteitMapping) -> Iterator[Problem]:
         try:
             reader = Aanlevering.model_validate({**mapping.aanlevering.model_dump(), **lookup.aanlevering})
         except ValidationError as error:
-            for fault in error.errors():
-                key = ".".join(map(str, fault["loc"]))
-                yield Problem(f"{where}.{name}.aanlevering.{key}", "is geen bekende sleutel of waarde.")
+            for problem in form_problems(error, lookup.aanlevering, Aanlevering):
+                yield Problem(f"{where}.{name}.aanlevering.{problem.where}", problem.what, problem.hint)
         else:
             yield from _reader_problems(f"{where}.{name}.aanlevering", reader)
         if lookup.met.partition(".")[0] in mapping.opzoeken and lookup.met not in known:

@@ -8,18 +8,31 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Formaat = Literal["csv", "vast", "jsonl", "json", "xlsx", "xml", "parquet", "lo3"]
 Datumnotatie = Literal[
     "", "jjjjmmdd", "jjjj-mm-dd", "dd-mm-jjjj", "mm-dd-jjjj", "mm-dd-jj", "dd-mm-jj", "ddmmjjjj", "excel"
 ]
 Decodering = Literal["teletex", "centric", "html", "mojibake"]
+Entiteitnaam = Literal["personen", "nummeraanduiding", "verblijfsobject", "ligplaats", "standplaats", "pand", "nnp"]
 
 
 def _as_tuple(value: object) -> object:
     """A single value where a list is allowed: owners write `leeg = "onbekend"` as readily as a list."""
     return (value,) if isinstance(value, str) else value
+
+
+def _as_title(value: object) -> object:
+    """`parkeren = "Parkeerapplicatie"` is short for `parkeren = { titel = "Parkeerapplicatie" }`."""
+    return {"titel": value} if isinstance(value, str) else value
+
+
+def _named_columns(value: object) -> object:
+    """`kolommen = ["BSN", "NAAM"]` is short for a list of tables with a `naam`."""
+    if isinstance(value, list | tuple):
+        return [{"naam": column} if isinstance(column, str) else column for column in value]
+    return value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
@@ -29,15 +42,55 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
 
 
+class Lijst(_Model):
+    """A file beside the dumps: where it is and how it is written."""
+
+    bestand: str
+    formaat: Literal["csv", "jsonl", "json", "xlsx", "parquet"] = "csv"
+    codering: str = "utf-8"
+    scheidingsteken: str = Field(default=",", min_length=1, max_length=1)
+
+
+class Indicaties(Lijst):
+    """The list of afnemersindicaties. Without `kolom` the key stands in `key`, `sleutel` or the name of the field."""
+
+    kolom: str = ""
+
+
+class Berichten(Lijst):
+    """The message log of the broker. `applicatie`: what it calls this application; `tijdzone`: its zone.
+
+    `statussen`: what it writes = whether the message was delivered (`ok`) or not (`fout`).
+    """
+
+    kolom: str = ""
+    kolom_moment: str = "moment"
+    kolom_applicatie: str = "applicatie"
+    kolom_status: str = "status"
+    applicatie: Names = ()
+    statussen: dict[str, Literal["ok", "fout"]] = Field(default_factory=dict)
+    tijdzone: str = ""
+
+
+class Gekoppeld(_Model):
+    """An application that the distribution system feeds; without `entiteiten` it is not said with what."""
+
+    titel: str = ""
+    contact: str = ""
+    entiteiten: Annotated[tuple[Entiteitnaam, ...], BeforeValidator(_as_tuple)] = ()
+
+
 class Afnemer(_Model):
-    """Who holds the data and who answers for it."""
+    """Who holds the data and who answers for it. A `register` is the export of a base register itself."""
 
     naam: str
     titel: str
     eigenaar: str = ""
     contact: str = ""
     leverancier: str = ""
-    rol: Literal["afnemer", "distributie"] = "afnemer"
+    rol: Literal["afnemer", "distributie", "register"] = "afnemer"
+    indicaties: Indicaties | None = None
+    berichten: Berichten | None = None
 
 
 class Kolom(_Model):
@@ -63,7 +116,7 @@ class Aanlevering(_Model):
     blad: str = ""
     record: str = ""
     binnen: str = ""
-    kolommen: tuple[Kolom, ...] = ()
+    kolommen: Annotated[tuple[Kolom, ...], BeforeValidator(_named_columns)] = ()
 
 
 class Veld(_Model):
@@ -164,6 +217,8 @@ class EntiteitMapping(_Model):
     niet_aangeleverd: dict[str, Wens] = Field(default_factory=dict)
     niet_gevoerd: Names = ()
     uitgesloten: dict[str, str] = Field(default_factory=dict)
+    indicaties: Indicaties | None = None
+    berichten: Berichten | None = None
 
 
 class Mapping(_Model):
@@ -174,6 +229,15 @@ class Mapping(_Model):
     path: Path
     version: str
     distributie: str = ""
+    gekoppeld: dict[str, Annotated[Gekoppeld, BeforeValidator(_as_title)]] = Field(default_factory=dict)
+
+    @field_validator("gekoppeld")
+    @classmethod
+    def _of_the_distribution(cls, gekoppeld: dict[str, Gekoppeld], info: ValidationInfo) -> dict[str, Gekoppeld]:
+        afnemer = info.data.get("afnemer")
+        if gekoppeld and afnemer is not None and afnemer.rol != "distributie":
+            raise ValueError("hoort in de veldtoewijzing van de distributie: die weet wie zij voedt")
+        return gekoppeld
 
     @property
     def naam(self) -> str:

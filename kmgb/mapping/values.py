@@ -19,13 +19,20 @@ _DERIVED = {
     "burgerlijke_staat": ("burgerlijke_staat",),
 }
 _CIVIL_STATUS = ("soort", "begin", "eind", "reden")
+_FOLDER = re.compile(r"\w(?:[\w.-]*\w)?")
+FOLDER_HINT = "Gebruik letters, cijfers, - en _, en binnenin een punt; geen spaties."
 _READ_WITHOUT_CODES = ("date", "partial_date", "decimal")
 
 
+def is_folder_name(name: str) -> bool:
+    """True when a folder may be called so, on every system: aanleveringen stand in a folder per afnemer and entity."""
+    return _FOLDER.fullmatch(name) is not None
+
+
 def name_problems(where: str, naam: str) -> Iterator[Problem]:
-    """A name that cannot be a folder's: reports, quarantine and history each keep a folder per afnemer."""
-    if not naam.isprintable() or naam.strip(" .") != naam or not naam or set(naam) & set('/\\:*?"<>|'):
-        yield Problem(where, "kan geen naam van een map zijn.", "Gebruik letters, cijfers, - en _.")
+    """A name that cannot be a folder's."""
+    if not is_folder_name(naam):
+        yield Problem(where, "kan geen naam van een map zijn.", FOLDER_HINT)
 
 
 def pattern_problems(where: str, pattern: str) -> Iterator[Problem]:

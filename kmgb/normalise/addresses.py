@@ -13,21 +13,20 @@ import polars as pl
 _MARKS = {"tegenover": "to", "bij": "by"}  # LO BRP 11.50: the code, beside the word some systems write
 _POSTCODE = r"(?-u:\b)([1-9][0-9]{3}) +([A-Za-z]{2})(?-u:\b)"
 _SPACED_POSTCODE = r"(?-u:[0-9] +[A-Za-z]{2})"  # a cheap look: wherever _POSTCODE stands, this stands too
-_LOOSE_COMMA = r" ,|,  |,[^ ]|,$"  # a blank before a comma, or anything but one blank behind it
+_UNTIDY = rf"{_SPACED_POSTCODE}| ,|,  |,[^ ]|^[ ,]|[ ,]$"  # whatever `_tidied` may have to do, in one look
 
 
 def display(text: pl.Expr) -> pl.Expr:
     """A delivered address text with the postcode closed up (1234 AB -> 1234AB) and one blank after each comma."""
-    return text.map_batches(_tidied, return_dtype=pl.String).str.strip_chars(" ,")
+    return text.map_batches(_tidied, return_dtype=pl.String)
 
 
 def _tidied(text: pl.Series) -> pl.Series:
     """Repaired where needed: nearly all columns of addresses are written tidily, and replacing is dear."""
-    if text.str.contains(_SPACED_POSTCODE).any():
-        text = text.str.replace_all(_POSTCODE, "$1$2")
-    if text.str.contains(_LOOSE_COMMA).any():
-        text = text.str.replace_all(r" *, *", ", ")
-    return text
+    if not text.str.contains(_UNTIDY).any():
+        return text
+    closed = text.str.replace_all(_POSTCODE, "$1$2")
+    return closed.str.replace_all(r" *, *", ", ").str.strip_chars(" ,")
 
 
 def compose(parts: Mapping[str, pl.Expr]) -> pl.Expr:

@@ -74,13 +74,10 @@ def _converted(field: Field, text: _Text, convention: Convention, known: Sequenc
         )
 
     digits = text.plain and not convention.codes and "digits" in field.steps
-    read = read_text(text.series, text.decoders, build, digits=digits)
-    if not fallible:
-        return [read.alias(field.name)]
-    return [
-        read.struct.field("value").alias(field.name),
-        read.struct.field("unreadable").alias(field.name + UNREADABLE),
-    ]
+    names = {"value": field.name, "unreadable": field.name + UNREADABLE} if fallible else {"": field.name}
+    wanted = tuple(names) if fallible else ()
+    read = read_text(text.series, text.decoders, build, digits=digits, fields=wanted)
+    return [series.alias(name) for series, name in zip(read, names.values(), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +115,7 @@ class _Source:
         if self.veld.vaste_waarde is not None:
             return pl.Series([self.veld.vaste_waarde], dtype=pl.String).new_from_index(0, self.frame.height)
         if self.veld.kolom:
-            return self.frame[self.veld.kolom].rechunk()  # here, so that columns are put in one piece side by side
+            return self.frame[self.veld.kolom]
         joined = pl.concat_str(list(self.veld.columns), separator=" ", ignore_nulls=True)
         return self.frame.select(joined.alias("raw")).to_series()
 
@@ -129,7 +126,7 @@ class _Source:
 
     def read(self, series: pl.Series, refine: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
         """A column as clean text, refined."""
-        return read_text(series, self.decoders, lambda text, whole_digits: refine(self.filled(text)))
+        return read_text(series, self.decoders, lambda text, whole_digits: refine(self.filled(text)))[0]
 
     def text(self, refine: Callable[[pl.Expr], pl.Expr], series: pl.Series | None = None) -> _Text:
         """What a field is read from, when that is this source or one of its columns."""

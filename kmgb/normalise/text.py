@@ -21,23 +21,27 @@ _CENTRIC_LETTERS = {"á": "Æ", "ñ": "æ", "õ": "ı", "û": "ß", "è": "Ł", 
 _TELETEX_LETTERS = _CENTRIC_LETTERS | {"é": "Ø", "ê": "Œ", "ú": "œ", "ò": "đ"}
 
 _ODD = r"\s\s|[^\S ]"  # two blanks in a row, or a blank that is not the ordinary one
-_ODD_ASCII = r"(?-u:  |[\t\n\r\x0b\x0c])"
+_ODD_ASCII = r"(?-u:[\t\n\r\x0b\x0c])"
+_UNSEEN = "\u00ad\u180e\u200b\u2060\ufeff"  # marks without width: at an edge nobody can see them, and they mean nothing
 _COMPOSABLE = r"[\p{M}\u{2126}\u{212A}\u{212B}\u{1F00}-\u{1FFF}]"  # whatever NFC may change in Latin and Greek text
 
 
 def clean(series: pl.Series, decoders: Sequence[str] = ()) -> pl.Series:
-    """Decoded, NFC, without blanks at the ends or double blanks inside. Nulls: empty text becomes null.
+    """Decoded, NFC, no blanks or marks without width at the ends, no double blanks. Nulls: empty text becomes null.
 
     The rare repairs are skipped for a batch that does not need them: normalising is the dearest step of a run.
     """
     for decoder in decoders:
         table = decoder_table(decoder)
         series = series.str.replace_many(list(table), list(table.values()), leftmost=True)
-    foreign = (series.str.len_bytes() != series.str.len_chars()).any()
-    if foreign and series.str.contains(_COMPOSABLE).any():
+    foreign = series.filter(series.str.len_bytes() != series.str.len_chars())
+    if foreign.str.contains(_COMPOSABLE).any():
         series = series.str.normalize("NFC")
-    if series.str.contains(_ODD if foreign else _ODD_ASCII).any():
+    odd = series.str.contains("  ", literal=True).any() or series.str.contains(_ODD_ASCII).any()
+    if odd or foreign.str.contains(_ODD).any():
         series = series.str.replace_all(r"\s+", " ")
+    if foreign.str.contains(f"^[{_UNSEEN}]|[{_UNSEEN}]$").any():
+        series = series.str.strip_chars(" " + _UNSEEN)
     series = series.str.strip_chars()
     return series.set(series == "", None)
 

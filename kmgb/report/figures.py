@@ -1,15 +1,16 @@
-"""What follows from the counts of a report: the sentence on top, the balance of rows, totals per group, bars.
+"""What follows from the counts of a report: what counts, the balance of rows, totals per group, bars.
 
 Pure arithmetic on the frozen records. A count that is not there is 0: a run in quarantaine reads like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kmgb.report.data import ClusterLine, CoverageLine, FieldLine, FindingLine, Overview, RunReport
-from kmgb.report.words import KIND_ORDER, NOT_COMPARED, ROW_WAYS, SEVERITY_ORDER, side_words, unit_words
+from kmgb.report.causes import CAUSE_ORDER, STEP_ORDER
+from kmgb.report.data import ClusterLine, CountLine, CoverageLine, FieldLine, FindingLine, Overview, RunReport
+from kmgb.report.words import KIND_ORDER, NOT_COMPARED, ROW_WAYS, SEVERITY_ORDER, side_words
 
 COSMETIC, CRITICAL, QUARANTINE = "cosmetisch", "kritiek", "quarantaine"
 _COMPARED = ("sleutel", "vergeleken")
@@ -92,6 +93,11 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", ".")
 
 
+def plural(count: int, one: str, more: str) -> str:
+    """A number with what is counted, in singular or plural."""
+    return f"{number(count)} {one if count == 1 else more}"
+
+
 def percent(part: int, whole: int) -> str:
     """Part of whole with one decimal. Never 100 % while something is missing, nor 0 % while something is there."""
     if whole == 0:
@@ -117,23 +123,31 @@ def findings_per_severity(report: RunReport) -> tuple[tuple[str, int], ...]:
 
 def cosmetic(report: RunReport) -> int:
     """Findings of which only the way of writing differs."""
-    return report.kinds.get(COSMETIC, 0)
+    return report.tally.cosmetisch
 
 
 def discrepancies(report: RunReport) -> int:
-    """Findings that are more than cosmetic."""
-    return report.total - cosmetic(report)
+    """Findings that count as wrong; a column that is wrong as a whole is one."""
+    return report.tally.afwijkend + report.tally.velden
+
+
+def uncounted(report: RunReport) -> int:
+    """Findings that do not count as wrong: under way, or accepted."""
+    return report.tally.onderweg + report.tally.geaccepteerd
 
 
 def critical(report: RunReport) -> int:
-    """Critical findings that stand open. A run in quarantaine counted none, but lists the open ones worst first."""
-    if report.status != QUARANTINE:
-        return report.severities.get(CRITICAL, 0)
-    return sum(finding.severity == CRITICAL for finding in report.findings)
+    """Critical findings that count; a column that is wrong as a whole is one."""
+    return report.tally.kritiek
 
 
 def judged(report: RunReport) -> int:
-    """How many objects could have had a finding: paired, absent on a side, double or rejected."""
+    """How many objects could have had a finding: paired, absent on a side, double or rejected.
+
+    Of the distribution's own rows: the most rows that a kruiscontrole had before it.
+    """
+    if report.own:
+        return max((check.rijen for check in report.checks), default=0)
     names = ("gekoppeld", "overtollig", "distributie_afgekeurd", "afnemer_afgekeurd")
     return sum(report.rows.get(name, 0) for name in names) + sum(
         report.kinds.get(kind, 0) for kind in ("ontbreekt", "dubbel")
@@ -154,49 +168,6 @@ def standing(report: RunReport) -> str:
     if discrepancies(report):
         return "afwijkend"
     return "in_orde" if judged(report) else "niets"
-
-
-def sentence(report: RunReport) -> str:
-    """How a controle stands, in one plain sentence."""
-    said = f"{report.titel}, {report.entity_label}: {finding_sentence(report)}"
-    if report.status == QUARANTINE or not judged(report):
-        return said
-    changed = f"{number(report.nieuw)} nieuw, {number(report.opgelost)} opgelost"
-    return f"{said.removesuffix('.')}; {changed}, {number(critical(report))} kritiek."
-
-
-def finding_sentence(report: RunReport) -> str:
-    """The same without the name of the controle, and without what stands in columns of its own."""
-    if report.status == QUARANTINE:
-        what = _unchanged(report.openstaand)
-        return f"niet vergeleken, want een aanlevering staat in quarantaine; {what}."
-    found, among, written = discrepancies(report), judged(report), cosmetic(report)
-    if not among:
-        return "er was niets te vergelijken."
-    if found:
-        return f"{_how_many(report, found, among)}."
-    rest = f"; {_plural(written, 'cosmetisch verschil', 'cosmetische verschillen')}" if written else ""
-    return f"geen afwijkingen bij {number(among)} {unit_words(report.entity, among)}{rest}."
-
-
-def _unchanged(count: int) -> str:
-    if not count:
-        return "er stonden geen bevindingen open"
-    if count == 1:
-        return "de ene openstaande bevinding blijft zoals zij was"
-    return f"alle {number(count)} openstaande bevindingen blijven zoals ze waren"
-
-
-def _how_many(report: RunReport, found: int, among: int) -> str:
-    units = unit_words(report.entity, among)
-    if report.objecten is None or not 0 < report.objecten <= among:
-        return f"{_plural(found, 'afwijking', 'afwijkingen')} bij {number(among)} {units}"
-    verb = "wijkt" if report.objecten == 1 else "wijken"
-    return f"{number(report.objecten)} van {number(among)} {units} {verb} af"
-
-
-def _plural(count: int, one: str, more: str) -> str:
-    return f"{number(count)} {one if count == 1 else more}"
 
 
 def balances(report: RunReport) -> tuple[Balance, ...]:
@@ -255,47 +226,81 @@ def compared(report: RunReport) -> tuple[CoverageLine, ...]:
     return tuple(line for line in report.coverage if line.coverage in _COMPARED)
 
 
+def field_count(lines: Iterable[CoverageLine]) -> int:
+    """How many fields of Bijlage 2 these are: the parts of a composite field are one."""
+    return len({line.whole or line.label for line in lines})
+
+
 def overdue(report: RunReport) -> tuple[CoverageLine, ...]:
     """Fields whose wens should have been met by now."""
     return tuple(line for line in report.coverage if line.overdue)
 
 
-def overview_sentence(overview: Overview) -> str:
-    """How all controles stand together, in one plain sentence."""
-    if not overview.runs:
-        return "Er is nog geen controle uitgevoerd."
-    stands = [standing(run) for run in overview.runs]
-    said = {
-        "quarantaine": "in quarantaine",
-        "kritiek": "met kritieke bevindingen",
-        "afwijkend": "met afwijkingen",
-        "niets": "zonder iets om te vergelijken",
-        "in_orde": "in orde",
-    }
-    parts = [f"{stands.count(name)} {text}" for name, text in said.items() if name in stands]
-    if overview.without_controle:
-        count = len(overview.without_controle)
-        parts.append(_plural(count, "applicatie zonder controle", "applicaties zonder controle"))
-    return f"{_plural(len(stands), 'controle', 'controles')}: {', '.join(parts)}."
-
-
-def most_urgent_first(overview: Overview) -> tuple[RunReport, ...]:
-    """The runs of an overview, worst first and then by name."""
+def most_urgent_first(overview: Overview, *, own: bool = False) -> tuple[RunReport, ...]:
+    """The runs of the applications, or those of the distribution's own rows, worst first and then by name."""
     order = list(STANDINGS)
     return tuple(
-        sorted(overview.runs, key=lambda run: (order.index(standing(run)), run.titel.casefold(), run.entity_label))
+        sorted(
+            (run for run in overview.runs if run.own == own),
+            key=lambda run: (order.index(standing(run)), run.titel.casefold(), run.entity_label),
+        )
     )
 
 
-def clusters(report: RunReport, *, cosmetisch: bool) -> tuple[ClusterLine, ...]:
-    """The clusters that are cosmetic, or those that are not: then critical ones first, further as they come."""
-    chosen = [cluster for cluster in report.clusters if (cluster.kind == COSMETIC) == cosmetisch]
-    return tuple(sorted(chosen, key=lambda cluster: cluster.severity != CRITICAL))
+def per_cause(report: RunReport) -> tuple[CountLine, ...]:
+    """Every cause that occurs, in the order of the catalogue of causes; onbekend last."""
+    return _in_order(report.causes, CAUSE_ORDER)
 
 
-def shown(findings: Iterable[FindingLine], *, cosmetisch: bool) -> tuple[FindingLine, ...]:
-    """The listed findings that are cosmetic, or that are not."""
-    return tuple(finding for finding in findings if (finding.kind == COSMETIC) == cosmetisch)
+def per_step(report: RunReport) -> tuple[CountLine, ...]:
+    """Every next step that occurs and asks something of somebody, or asks to wait, the most work first.
+
+    What is only written otherwise and asks nothing is not in it.
+    """
+    asked = [line for line in report.steps if line.count or line.name != "geen"]
+    idle = ("wachten", "geen")
+    return tuple(sorted(_in_order(asked, STEP_ORDER), key=lambda line: (line.name in idle, -line.count)))
+
+
+def _in_order(lines: Iterable[CountLine], order: Sequence[str]) -> tuple[CountLine, ...]:
+    known = list(order)
+    return tuple(sorted(lines, key=lambda line: known.index(line.name) if line.name in known else len(known)))
+
+
+def step_count(report: RunReport, line: CountLine) -> str:
+    """How much there is of a next step: fields for what is wrong as a whole column, else findings."""
+    if line.name != "aanpassen_veldtoewijzing" or not report.tally.velden:
+        return number(line.count)
+    return plural(report.tally.velden, "veld", "velden")
+
+
+def tasks(report: RunReport) -> tuple[ClusterLine, ...]:
+    """The clusters that ask something of somebody, in their order."""
+    return tuple(line for line in report.clusters if line.kind != COSMETIC and not _waits(line))
+
+
+def waiting(report: RunReport) -> tuple[ClusterLine, ...]:
+    """The clusters that ask nothing for now: under way, in onderzoek, or accepted as a whole."""
+    return tuple(line for line in report.clusters if line.kind != COSMETIC and _waits(line))
+
+
+def light(report: RunReport) -> tuple[ClusterLine, ...]:
+    """The clusters of what is only written otherwise."""
+    return tuple(line for line in report.clusters if line.kind == COSMETIC)
+
+
+def _waits(line: ClusterLine) -> bool:
+    return line.next_step == "wachten" or line.accepted >= line.count
+
+
+def cluster_name(report: RunReport, line: ClusterLine) -> str:
+    """By what a cluster is called in `kmgb besluit ... --cluster`; "" for a line that stands for more than one."""
+    return f"{report.run_id}/{line.numbers[0]}" if len(line.numbers) == 1 else ""
+
+
+def listed(findings: Iterable[FindingLine], *parts: str) -> tuple[FindingLine, ...]:
+    """The listed findings that count as one of these; see data.PARTS."""
+    return tuple(finding for finding in findings if finding.part in parts)
 
 
 def _urgency(line: CoverageLine) -> tuple[bool, str]:

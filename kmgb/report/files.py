@@ -9,6 +9,7 @@ import polars as pl
 
 from kmgb.catalogue.fields import Entity
 from kmgb.catalogue.masking import HIDDEN, masked_key
+from kmgb.report.evidence import holds_persons, masked_evidence
 from kmgb.store.runs import StoredRun
 
 RECORD = (
@@ -16,6 +17,8 @@ RECORD = (
     "afnemer_raw", "afnemer_value", "cause", "cause_evidence", "severity", "peildatum_distributie",
     "peildatum_afnemer", "first_seen", "status",
 )  # fmt: skip
+# What the files of a run have beside the record: the number to decide by, and the rest of the explanation and the life.
+LIFE = ("id", "next_step", "former_until", "age")
 _VALUES = ("distributie_raw", "distributie", "afnemer_raw", "afnemer_value")
 _FORMULA = r"^[=+\-@\t\r]"
 _NUMBER = r"^[+\-]?[0-9]+(?:[.,][0-9]+)?$"
@@ -37,26 +40,32 @@ def parquet_name(stored: StoredRun) -> str:
 
 
 def write_findings(findings: pl.DataFrame, csv: Path, parquet: Path) -> None:
-    """Write the record (columns RECORD) twice; each file is there whole or not at all.
+    """Write the record (columns RECORD first) twice; each file is there whole or not at all.
 
     In the CSV a text that a spreadsheet would take for a formula gets an apostrophe in front; the Parquet is exact.
     """
     _whole(parquet, findings.write_parquet)
-    texts = findings.with_columns(_harmless(name) for name in findings.columns if findings[name].dtype == pl.String)
+    texts = findings.with_columns(harmless(name) for name in findings.columns if findings[name].dtype == pl.String)
     _whole(csv, lambda path: texts.write_csv(path, separator=";", include_bom=True))
 
 
 def mask_findings(findings: pl.DataFrame, entity: Entity) -> pl.DataFrame:
-    """The same record with the values of sensitive fields and keys hidden."""
+    """The same record with the values of sensitive fields and keys hidden.
+
+    The evidence of a cause holds names, days of peildatums and counts; only a day out of a person's row is hidden.
+    """
     sensitive = [field.name for field in (*entity.fields, *entity.parts) if field.sensitive]
     key_hidden = any(entity[name].sensitive for name in _key_fields(findings))
     hidden = pl.col("field").is_in(sensitive)
     if key_hidden:
-        hidden = hidden | ((pl.col("field") == "") & (pl.col("kind") != "dubbel"))
+        # A finding about a row, and one about an invalid part of a key, has the whole key for its value.
+        part = (pl.col("kind") == "ongeldig") & pl.col("key_field").str.split("|").list.contains(pl.col("field"))
+        hidden = hidden | ((pl.col("field") == "") & (pl.col("kind") != "dubbel")) | part
     columns = [
-        pl.when(hidden & pl.col(name).is_not_null()).then(pl.lit(HIDDEN)).otherwise(name).alias(name)
-        for name in _VALUES
+        pl.when(hidden & (pl.col(name) != "")).then(pl.lit(HIDDEN)).otherwise(name).alias(name) for name in _VALUES
     ]
+    if holds_persons(entity):
+        columns.append(masked_evidence("cause_evidence"))
     if key_hidden:
         pairs = zip(findings["key"], findings["key_field"], strict=True)
         keys = [masked_key(key, key_field, entity) for key, key_field in pairs]
@@ -64,14 +73,15 @@ def mask_findings(findings: pl.DataFrame, entity: Entity) -> pl.DataFrame:
     return findings.with_columns(columns)
 
 
-def _key_fields(findings: pl.DataFrame) -> list[str]:
-    return [name for key_field in findings["key_field"].unique() for name in key_field.split("|")]
-
-
-def _harmless(name: str) -> pl.Expr:
+def harmless(name: str) -> pl.Expr:
+    """A column of text in which a spreadsheet sees no formula: an apostrophe stands in front of what looks like one."""
     text = pl.col(name)
     formula = text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER)
     return pl.when(formula).then("'" + text).otherwise(text).alias(name)
+
+
+def _key_fields(findings: pl.DataFrame) -> list[str]:
+    return [name for key_field in findings["key_field"].unique() for name in key_field.split("|")]
 
 
 def _stem(stored: StoredRun) -> str:

@@ -1,14 +1,15 @@
 """The frozen data of a report -> one HTML page that needs nothing else.
 
 The templates stand in a folder that a municipality may change: `run.html` gets `report` (RunReport), `overzicht.html`
-gets `overview` (Overview), and nothing more. Beside that they may use:
+gets `overview` (Overview), `dekking.html` gets `page` (CoveragePage), and nothing more. Beside that they may use:
 
 filters   `getal` 1.234; `moment` maandag 16 november 2026, 06:12; `dag` the same without time; `kort` 16-11-2026 06:12;
-          `waarde` a value cut to what a table can hold; `lopend` blanks and line ends to single blanks; `hoofdletter`
-          the first letter a capital
+          `cijferdag` 16-11-2026; `waarde` a value cut to what a table can hold; `lopend` blanks and line ends to single
+          blanks; `hoofdletter` the first letter a capital; `dagen` 2026-11-16 in a sentence to 16-11-2026, unbroken
 functions `procent(part, whole)`, `verschil(ours, theirs)` (both values with what differs marked), the words of
-          words.py (`soort`, `ernst`, `regel`, `dekking`, `kant`, `herkomst`, `veldnaam`, `eenheid`) and the figures of
-          figures.py (`zin`, `korte_zin`, `stand`, `standen`, ...): see `_FUNCTIONS`
+          words.py (`soort`, `ernst`, `regel`, `dekking`, `kant`, `herkomst`, `veldnaam`, `eenheid`) and of causes.py
+          (`oorzaak`, `stap`, `status`, `advies`, `leeftijd`), the sentences of sentences.py (`zin`, `korte_zin`)
+          and the figures of figures.py (`stand`, `standen`, ...): see `_FUNCTIONS`
 
 Everything that is printed is escaped, and characters that cannot be seen are shown as a sign, whatever they come from.
 A name that does not exist is an error, never an empty spot. Templates run sandboxed: they are text, not Python.
@@ -16,6 +17,7 @@ A name that does not exist is an error, never an empty spot. Templates run sandb
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import partial
@@ -31,10 +33,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from kmgb.errors import ReportError
-from kmgb.report import figures, words
+from kmgb.report import causes, figures, sentences, words
+from kmgb.report.coverage import CoveragePage
 from kmgb.report.data import Overview, RunReport
 
 LONGEST_VALUE = 160
+_DAY = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _DAYS = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
 _MONTHS = (
     "januari", "februari", "maart", "april", "mei", "juni",
@@ -44,6 +48,7 @@ _MONTHS = (
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "procent": figures.percent,
     "soort": words.kind_words,
+    "soortnaam": words.finding_words,
     "ernst": words.severity_words,
     "regel": words.rule_words,
     "dekking": words.coverage_words,
@@ -53,8 +58,13 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "eenheid": words.unit_words,
     "niets_daar": words.absent_words,
     "versienaam": words.version_words,
-    "zin": figures.sentence,
-    "korte_zin": figures.finding_sentence,
+    "oorzaak": causes.cause_words,
+    "stap": causes.step_words,
+    "status": causes.status_words,
+    "advies": causes.advice,
+    "leeftijd": causes.age_words,
+    "zin": sentences.sentence,
+    "korte_zin": sentences.finding_sentence,
     "stand": figures.standing,
     "afwijkingen": figures.discrepancies,
     "cosmetische": figures.cosmetic,
@@ -68,11 +78,19 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "balk": figures.bar,
     "niet_vergeleken": figures.not_compared,
     "wel_vergeleken": figures.compared,
+    "aantal_velden": figures.field_count,
     "verlopen": figures.overdue,
     "dringendste_eerst": figures.most_urgent_first,
-    "getoond": figures.shown,
-    "groepen": figures.clusters,
-    "overzicht_zin": figures.overview_sentence,
+    "getoond": figures.listed,
+    "taken": figures.tasks,
+    "wachtend": figures.waiting,
+    "lichte": figures.light,
+    "clusternaam": figures.cluster_name,
+    "niet_meegeteld": figures.uncounted,
+    "per_oorzaak": figures.per_cause,
+    "per_stap": figures.per_step,
+    "hoeveel": figures.step_count,
+    "overzicht_zin": sentences.overview_sentence,
 }
 
 
@@ -95,8 +113,10 @@ class Renderer:
             "moment": partial(moment, zone=here),
             "kort": partial(short_moment, zone=here),
             "dag": day,
+            "cijferdag": partial(day_in_figures, zone=here),
             "waarde": value,
             "lopend": lambda text: " ".join(text.split()),
+            "dagen": days_in_figures,
             "hoofdletter": lambda text: text[:1].upper() + text[1:],
         }
         self._environment.globals = {**_FUNCTIONS, "verschil": difference, "standen": figures.STANDINGS}
@@ -109,7 +129,11 @@ class Renderer:
         """The page with the newest run of every controle. Raises: ReportError, as `run`."""
         return self._render("overzicht.html", overview=overview)
 
-    def _render(self, name: str, **context: RunReport | Overview) -> str:
+    def coverage(self, page: CoveragePage) -> str:
+        """The page that says what is compared and what is not. Raises: ReportError, as `run`."""
+        return self._render("dekking.html", page=page)
+
+    def _render(self, name: str, **context: RunReport | Overview | CoveragePage) -> str:
         try:
             return self._environment.get_template(name).render(context)
         except TemplateError as error:
@@ -134,9 +158,19 @@ def short_moment(when: datetime, zone: ZoneInfo) -> str:
     return f"{local:%d-%m-%Y}{clock}"
 
 
+def day_in_figures(when: date, zone: ZoneInfo) -> str:
+    """A day, or the day of a moment: 16-11-2026."""
+    return f"{when.astimezone(zone) if isinstance(when, datetime) else when:%d-%m-%Y}"
+
+
 def day(when: date) -> str:
     """16 november 2026."""
     return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
+
+
+def days_in_figures(sentence: str) -> Markup:
+    """A sentence in which every day jjjj-mm-dd is written as elsewhere, and stays on one line."""
+    return Markup(_DAY.sub(r'<span class="datum">\3-\2-\1</span>', str(escape(visible(sentence)))))
 
 
 def value(text: str) -> str:

@@ -11,64 +11,65 @@ from dataclasses import dataclass
 
 from kmgb.catalogue.checks import SENTENCES, sentence
 from kmgb.catalogue.fields import load_catalogue
+from kmgb.store.findings import CHECK
 
 
 @dataclass(frozen=True, slots=True)
-class KindWords:
-    """A kind for people: its name, when a finding is one, and what to do about it."""
+class Words:
+    """A kind, cause or step for people: its name, what it means, and what to do about it."""
 
     label: str
     meaning: str
     action: str
 
 
-_KINDS: Mapping[str, KindWords] = {
-    "ontbreekt": KindWords(
+_KINDS: Mapping[str, Words] = {
+    "ontbreekt": Words(
         "ontbreekt",
         "Staat in de bron en hoort in de applicatie, maar staat daar niet.",
         "Laat de gegevens herzenden en ga na of het bericht verzonden en ontvangen is.",
     ),
-    "overtollig": KindWords(
+    "overtollig": Words(
         "overtollig",
         "Staat in de applicatie, maar niet in de bron.",
         "Ga na of het bericht van beëindiging is gemist of de rij met de hand is ingevoerd; voer haar zo nodig af.",
     ),
-    "sleutelverschil": KindWords(
+    "sleutelverschil": Words(
         "sleutelverschil",
         "Hetzelfde object, maar de applicatie gebruikt een andere sleutel dan de bron.",
         "Herstel de sleutel in de applicatie; tot dan komen berichten over dit object niet aan.",
     ),
-    "dubbel": KindWords(
+    "dubbel": Words(
         "dubbel",
         "De sleutel komt meer dan eens voor; deze rijen zijn niet veld voor veld vergeleken.",
         "Voeg de dubbele rijen samen in de applicatie, of meld het als de bron ze dubbel heeft.",
     ),
-    "buiten_populatie": KindWords(
+    "buiten_populatie": Words(
         "buiten populatie",
         "Staat in beide, maar de applicatie zou dit object niet horen te hebben.",
         "Ga na of de applicatie deze gegevens nog mag hebben; verwijder ze zo nodig.",
     ),
-    "afwijkend": KindWords(
+    "afwijkend": Words(
         "afwijkend",
         "Beide kanten zijn gevuld, maar de waarden zijn niet gelijk.",
         "Laat herzenden of herstel de waarde in de applicatie; is de bron fout, meld dan terug.",
     ),
-    "leeg_in_applicatie": KindWords(
+    "leeg_in_applicatie": Words(
         "leeg in applicatie",
         "Gevuld in de bron, leeg in de applicatie.",
         "Laat de gegevens herzenden.",
     ),
-    "leeg_in_bron": KindWords(
+    "leeg_in_bron": Words(
         "leeg in bron",
         "Leeg in de bron, gevuld in de applicatie.",
         "Ga na waar de waarde vandaan komt: verwijder haar, of meld terug als zij juist is.",
     ),
-    "ongeldig": KindWords(
+    "ongeldig": Words(
         "ongeldig",
         "Onleesbaar, of voldoet niet aan een controle zoals de elfproef.",
         "Herstel de waarde waar zij is ingevoerd; staat zij zo ook in de bron, meld dan terug.",
     ),
-    "cosmetisch": KindWords(
+    "cosmetisch": Words(
         "cosmetisch verschil",
         "Alleen de schrijfwijze verschilt, zoals hoofdletters, accenten of spaties; de betekenis is gelijk.",
         "Geen haast: leg de schrijfwijze vast in de veldtoewijzing als zij zo is afgesproken.",
@@ -115,6 +116,9 @@ _SEVERITIES: Mapping[str, str] = {
 }
 SEVERITY_ORDER: tuple[str, ...] = tuple(_SEVERITIES)
 
+# Kinds of which one side at least has a value: when none is there, it is kept out of sight.
+_WITH_A_VALUE = ("afwijkend", "cosmetisch", "leeg_in_applicatie", "leeg_in_bron")
+
 # Per side: what became of a row, in the order in which the balance is drawn up.
 ROW_WAYS: Mapping[str, Mapping[str, str]] = {
     "distributie": {
@@ -139,7 +143,11 @@ ROW_WAYS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-_SIDES: Mapping[str, str] = {"distributie": "Bron (distributie)", "applicatie": "Applicatie"}
+_SIDES: Mapping[str, str] = {
+    "distributie": "Bron (distributie)",
+    "applicatie": "Applicatie",
+    "paar": "Beide naast elkaar",
+}
 
 # Why a field was not compared, in the order in which somebody has to act.
 NOT_COMPARED: Mapping[str, str] = {
@@ -164,6 +172,7 @@ _VERSIONS: Mapping[str, str] = {
     "regels": "vergelijkregels",
     "veldtoewijzing": "veldtoewijzing van de applicatie",
     "veldtoewijzing_distributie": "veldtoewijzing van de distributie",
+    "kruiscontroles": "kruiscontroles",
 }
 
 _UNITS: Mapping[str, tuple[str, str]] = {
@@ -177,9 +186,14 @@ _UNITS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def kind_words(kind: str) -> KindWords:
+def kind_words(kind: str) -> Words:
     """Name, meaning and advice of a kind."""
-    return _KINDS.get(kind) or KindWords(_readable(kind), "", "")
+    return _KINDS.get(kind) or Words(_readable(kind), "", "")
+
+
+def finding_words(kind: str, rule: str) -> str:
+    """What a finding is called in a list: its kind, or that a kruiscontrole found it."""
+    return "kruiscontrole" if rule.startswith(CHECK) else kind_words(kind).label
 
 
 def severity_words(severity: str) -> str:
@@ -226,6 +240,8 @@ def rule_words(rule: str, kind: str, entity: str) -> str:
         return "gevonden via " + " en ".join(field_words(name, entity) for name in rule.split("+"))
     if kind == "dubbel":
         return _double_words(rule, entity)
+    if rule.startswith(CHECK):
+        return _readable(rule.removeprefix(CHECK))
     check = rule.removeprefix("ongeldig:")
     if check.partition(":")[0] in SENTENCES:
         return sentence(check)
@@ -238,6 +254,10 @@ def absent_words(kind: str, rule: str, other: str) -> str:
         return "(staat er niet)"
     if rule == "onleesbaar":
         return "(niet te lezen)" if other else "(leeg of niet te lezen)"
+    if not other and (rule.startswith(CHECK) or kind in _WITH_A_VALUE):
+        return "(niet getoond)"
+    if rule.startswith(CHECK):
+        return "–"
     return "–" if kind in ("dubbel", "ongeldig", "sleutelverschil") else "(leeg)"
 
 

@@ -1,73 +1,75 @@
-"""One check from door to door: land both sides, prepare, compare, explain, write the history."""
+"""One round from door to door: land, compare, cross-check, explain, write the history.
+
+First every controle is compared, then all of them are explained: what went wrong in one application (not sent, or not
+received) shows only beside the others. In between only the findings stay in memory, not the rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from importlib.metadata import version
-from typing import Any
-from zoneinfo import ZoneInfo
+from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Mapping as Mapped
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import polars as pl
 
 from kmgb.catalogue.fields import Entity
 from kmgb.compare.comparison import Comparison
-from kmgb.errors import KmgbError, SourceError
-from kmgb.explain import clusters
-from kmgb.landing import Landed, Manifest, find_dump, land
-from kmgb.mapping.model import EntiteitMapping, Mapping
-from kmgb.run.coverage import FieldCoverage, coverage
+from kmgb.compare.kinds import Fate
+from kmgb.compare.match import key_text
+from kmgb.errors import KmgbError
+from kmgb.explain import EXPLAINED_COLUMNS, clusters
+from kmgb.explain.causes import Evidence, conclude, gather
+from kmgb.landing import Landed
+from kmgb.mapping.model import Mapping
+from kmgb.run.chain import Chain
+from kmgb.run.coverage import coverage
+from kmgb.run.crossing import Crossed, Crossing, with_cause
+from kmgb.run.distributie import Distributie, day_of, land_dump, make_ready
+from kmgb.run.explaining import OtherSide, context_of, others_of
+from kmgb.run.facts import facts_of, outcome_of, stored
+from kmgb.run.inputs import optional_inputs
 from kmgb.run.municipality import Municipality
 from kmgb.run.outcome import compare_prepared
 from kmgb.run.plan import comparison_key, comparison_plan
-from kmgb.run.prepare import Prepared, prepare
-from kmgb.store.findings import NOTHING_CHANGED, Changes
-from kmgb.store.runs import DONE, QUARANTINE, NewRun, StoredDelivery
-
-# Raised by hand when the rules of comparing change in a way that can change an outcome; kept with every run.
-RULE_VERSION = "2026.1"
-FAILED = "mislukt"
+from kmgb.run.result import FAILED, Result, new_run
+from kmgb.store.runs import DONE, QUARANTINE
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """How one controle ended. `comparison` is None in quarantaine or after an error; `reasons` then say why."""
+class _Controle:
+    """One application, one entity, and the source that feeds it."""
 
-    afnemer: str
-    entity: str
-    status: str
-    run_id: int | None = None
-    comparison: Comparison | None = None
-    changes: Changes = NOTHING_CHANGED
-    reasons: tuple[str, ...] = ()
-    error: KmgbError | None = None
+    mapping: Mapping
+    source: Mapping
+    entity: Entity
 
     @property
-    def findings(self) -> int:
-        """The number of findings that are open now."""
-        return 0 if self.comparison is None else self.comparison.findings.height
+    def name(self) -> tuple[str, str]:
+        return self.mapping.naam, self.entity.name
 
 
-@dataclass
-class _Distributie:
-    """The distribution side, landed and prepared once per entity and peildatum for all applications together."""
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A controle whose rows were compared, waiting for what the others say."""
 
-    municipality: Municipality
-    now: datetime
-    landed: dict[tuple[str, str], Landed] = field(default_factory=dict)
-    prepared: dict[tuple[str, tuple[str, ...], bool], Prepared] = field(default_factory=dict)
+    controle: _Controle
+    started: datetime
+    landed: tuple[Landed, Landed]
+    comparison: Comparison  # without its pairs
+    evidence: Evidence
+    crossed: Crossed
+    warnings: tuple[str, ...]
 
-    def land(self, mapping: Mapping, entity: str) -> Landed:
-        key = (mapping.naam, entity)
-        if key not in self.landed:
-            self.landed[key] = _land(self.municipality, mapping, entity, self.now)
-        return self.landed[key]
-
-    def prepare(self, landed: Landed, mapping: EntiteitMapping, entity: Entity, afnemer: EntiteitMapping) -> Prepared:
-        key, history = comparison_key(entity, afnemer), afnemer.historie == "historie"
-        known = (landed.manifest.id, key, history)
-        if known not in self.prepared:
-            self.prepared[known] = _prepare(self.municipality, landed, mapping, entity, key, history)
-        return self.prepared[known]
+    @property
+    def side(self) -> OtherSide:
+        return OtherSide(
+            self.controle.mapping.naam,
+            self.evidence.context.plan,
+            self.landed[1].manifest.peildatum,
+            self.comparison.findings,
+            self.comparison.unjudged.filter(pl.col("fate") == Fate.ONBEKEND)["key"],
+        )
 
 
 def controles(
@@ -87,144 +89,199 @@ def check(
     *,
     now: datetime,
 ) -> Iterator[Result]:
-    """Run the controles of these applications (default all) and give each result as it comes.
+    """Run the controles of these applications (default all) and the checks of the distribution that feeds them.
 
     One application's failure never stops another's run: an expected error becomes a result with its sentence.
     Raises: KmgbError when nothing can be run at all (unusable mappings, unknown names, no database).
     """
-    shared = _Distributie(municipality, now)
-    for mapping, entity in controles(municipality, afnemers, entities):
-        try:
-            yield _controle(municipality, shared, mapping, entity, now)
-        except KmgbError as error:
-            yield Result(mapping.naam, entity, FAILED, reasons=(str(error),), error=error)
+    chosen = controles(municipality, afnemers, entities)
+    crossing = Crossing(Distributie(municipality, now))
+    municipality.crosschecks  # noqa: B018  a fault in the file is told before anything is landed
+    ended = [_guarded(municipality, crossing, mapping, entity, now) for mapping, entity in chosen]
+    chain = Chain(crossing.shared)
+    for mapping, entity in chosen:
+        yield from _registers(chain, mapping, entity)
+    compared = [one for one in ended if isinstance(one, _Compared)]
+    yield from _own_checks(crossing, [one.controle for one in compared], now)
+    sides = {one.controle.name: one.side for one in compared}
+    for one in ended:
+        yield one if isinstance(one, Result) else _settled(crossing, chain, one, sides)
 
 
-def _controle(municipality: Municipality, shared: _Distributie, mapping: Mapping, entity: str, now: datetime) -> Result:
-    source = municipality.distributie(mapping)
-    if entity not in source.entiteit:
-        raise SourceError(f"{source.path.name}: de distributie levert geen {entity}; voeg [entiteit.{entity}] toe.")
-    ours, theirs = shared.land(source, entity), _land(municipality, mapping, entity, now)
-    facts = _facts(municipality, source, mapping, municipality.catalogue[entity])
-    landed = [ours, theirs]
-    refused = [side for side in landed if not side.accepted]
-    if refused:
-        new = _new_run(mapping, entity, QUARANTINE, now, landed, facts, {})
-        run_id, _ = municipality.history.write(new, [_stored(side.manifest) for side in landed], None, None)
-        reasons = tuple(reason for side in refused for reason in side.manifest.reasons)
-        return Result(mapping.naam, entity, QUARANTINE, run_id, reasons=reasons)
-    comparison = _compare(municipality, shared, (source, ours), (mapping, theirs), entity)
-    new = _new_run(mapping, entity, DONE, now, landed, facts, _outcome(comparison))
-    stored = [_stored(side.manifest) for side in landed]
-    run_id, changes = municipality.history.write(new, stored, comparison.findings, clusters(comparison.findings))
-    return Result(mapping.naam, entity, DONE, run_id, comparison, changes)
+def _registers(chain: Chain, mapping: Mapping, name: str) -> Iterator[Result]:
+    """The registers of this entity beside the distribution that feeds this application, once a round."""
+    municipality = chain.shared.municipality
+    try:
+        source = municipality.distributie(mapping)
+    except KmgbError:
+        return  # the controle of the application says so itself
+    yield from chain.check(source, municipality.catalogue[name])
 
 
-def _compare(
-    municipality: Municipality,
-    shared: _Distributie,
-    distributie: tuple[Mapping, Landed],
-    afnemer: tuple[Mapping, Landed],
-    entity_name: str,
-) -> Comparison:
-    catalogue, entity = municipality.catalogue, municipality.catalogue[entity_name]
-    ours, theirs = (mapping.entiteit[entity_name] for mapping, _ in (distributie, afnemer))
-    left = shared.prepare(distributie[1], ours, entity, theirs)
+def _guarded(
+    municipality: Municipality, crossing: Crossing, mapping: Mapping, entity: str, now: datetime
+) -> _Compared | Result:
+    try:
+        controle = _Controle(mapping, municipality.distributie(mapping), municipality.catalogue[entity])
+        return _compare(municipality, crossing, controle, now)
+    except KmgbError as error:
+        return Result(mapping.naam, entity, FAILED, reasons=(str(error),), error=error)
+
+
+def _compare(municipality: Municipality, crossing: Crossing, controle: _Controle, now: datetime) -> _Compared | Result:
+    shared, mapping, source, entity = crossing.shared, controle.mapping, controle.source, controle.entity
+    landed = shared.land(source, entity.name), land_dump(municipality, mapping, entity.name, now)
+    warnings = shared.keep_mutations(source, entity)
+    if not all(side.accepted for side in landed):
+        return _quarantined(municipality, controle, landed, warnings, now)
+    ours, theirs = source.entiteit[entity.name], mapping.entiteit[entity.name]
+    left = shared.ready(source, entity, theirs)
     key, history = comparison_key(entity, theirs), theirs.historie == "historie"
-    right = _prepare(municipality, afnemer[1], theirs, entity, key, history)
-    day = _day(municipality, distributie[1].manifest)
-    plan = comparison_plan(catalogue, entity, ours, theirs, coverage(entity, ours, theirs), day)
-    return compare_prepared(left, right, plan)
-
-
-def _land(municipality: Municipality, mapping: Mapping, entity: str, now: datetime) -> Landed:
-    settings, plan = municipality.settings, mapping.entiteit[entity]
-    if not plan.bestand:
-        what = f'{mapping.path.name}: entiteit.{entity} noemt geen bestand. Vul `bestand = "..."` in.'
-        raise SourceError(what)
-    return land(
-        find_dump(settings.dumps, plan.bestand, plan.peildatum_uit_naam),
-        mapping,
-        entity,
-        municipality.landing,
-        now=now,
-        limits=municipality.limits,
-        band=settings.quarantine_drop,
-        dumps=settings.dumps,
-        zone=settings.timezone,
+    right = make_ready(municipality, landed[1], theirs, entity, key=key, history=history)
+    day = day_of(municipality, landed[0].manifest)
+    plan = comparison_plan(municipality.catalogue, entity, ours, theirs, coverage(entity, ours, theirs), day)
+    comparison = compare_prepared(left, right, plan)
+    # A key that left the distribution still has messages: the application may know it.
+    known = pl.concat([side.side.accepted.select(key_text(key)) for side in (left, right)]).to_series().unique()
+    inputs = optional_inputs(municipality, mapping, entity.name, known, now=now)
+    context = context_of(shared, source, entity, mapping, plan, comparison, landed[1].manifest.peildatum, inputs)
+    evidence = gather(comparison.findings, context)
+    crossed = crossing.of_application(source, mapping, entity, (left, right), comparison)
+    return _Compared(
+        controle=controle,
+        started=now,
+        landed=landed,
+        comparison=comparison.without_pairs(),
+        evidence=evidence,
+        crossed=crossed,
+        warnings=(*warnings, *inputs.warnings),
     )
 
 
-def _prepare(
+def _quarantined(
     municipality: Municipality,
-    landed: Landed,
-    mapping: EntiteitMapping,
-    entity: Entity,
-    key: tuple[str, ...],
-    history: bool,
-) -> Prepared:
-    day = _day(municipality, landed.manifest)
-    return prepare(landed.frame, mapping, entity, municipality.catalogue, key=key, history=history, day=day)
+    controle: _Controle,
+    landed: tuple[Landed, Landed],
+    warnings: Sequence[str],
+    now: datetime,
+) -> Result:
+    facts = facts_of(municipality, controle.source, controle.mapping, controle.entity, warnings)
+    new = new_run(controle.name, QUARANTINE, now, landed, facts, {})
+    run_id, changes = municipality.history.write(new, [stored(side.manifest) for side in landed], None, None)
+    reasons = tuple(reason for side in landed if not side.accepted for reason in side.manifest.reasons)
+    return Result(*controle.name, QUARANTINE, run_id, changes=changes, reasons=reasons, warnings=tuple(warnings))
 
 
-def _day(municipality: Municipality, manifest: Manifest) -> date:
-    return manifest.peildatum.astimezone(ZoneInfo(municipality.settings.timezone)).date()
+def _settled(crossing: Crossing, chain: Chain, one: _Compared, sides: Mapped[tuple[str, str], OtherSide]) -> Result:
+    """Explained beside the others, and written."""
+    municipality, controle = crossing.shared.municipality, one.controle
+    try:
+        cells = one.evidence.pending
+        others = _others(crossing.shared, one, sides) if cells.height else None
+        explained = conclude(one.evidence, others)
+        explained = chain.with_hop(explained, controle.source, controle.entity, one.evidence.context.plan.key)
+        titles = {check.rule: check.titel for check in municipality.crosschecks.controles}
+        found = pl.concat(
+            [crossing.hidden(explained, one.crossed), with_cause(one.crossed.findings, explained, titles)],
+            how="diagonal",
+        ).sort("key", "field", "kind", "rule", nulls_last=True)
+        comparison = replace(one.comparison, findings=found)
+        facts = facts_of(municipality, controle.source, controle.mapping, controle.entity, one.warnings)
+        new = new_run(controle.name, DONE, one.started, one.landed, facts, outcome_of(comparison, one.crossed.judged))
+        unjudged = dict(one.comparison.unjudged.iter_rows())
+        whole = one.evidence.context.plan.whole
+        run_id, changes = municipality.history.write(
+            new,
+            [stored(side.manifest) for side in one.landed],
+            found,
+            clusters(found),
+            fates=lambda keys: {key: unjudged.get(key, "vergeleken") if whole else "onbekend" for key in keys},
+            compared=_judged_fields(one),
+            undecided=one.crossed.undecided,
+        )
+    except KmgbError as error:
+        return Result(*controle.name, FAILED, reasons=(str(error),), error=error)
+    return Result(*controle.name, DONE, run_id, comparison, changes, warnings=one.warnings)
 
 
-def _facts(municipality: Municipality, source: Mapping, mapping: Mapping, entity: Entity) -> dict[str, Any]:
+def _judged_fields(one: _Compared) -> set[str]:
+    """What this run could judge: its fields and keys, and the checks that were made or could not be."""
+    plan = one.evidence.context.plan
+    fields = {cell.name for cell in plan.cells} | set(plan.key)
+    return fields | one.crossed.made | one.crossed.undecided
+
+
+def _others(shared: Distributie, one: _Compared, sides: Mapped[tuple[str, str], OtherSide]) -> pl.DataFrame:
+    """What the other applications of this source have: of this round, or as they stood at their newest run."""
+    controle, cells, mutations = one.controle, one.evidence.pending, one.evidence.context.mutations
+    municipality, source, entity = shared.municipality, controle.source, controle.entity
+    own = comparison_key(entity, controle.mapping.entiteit[entity.name])
+    if own != comparison_key(entity, source.entiteit[entity.name]):
+        return others_of(shared, source, entity, cells, [], mutations)
+    found = []
+    for name in municipality.afnemers:
+        mapping = municipality.mappings[name]
+        rules = mapping.entiteit.get(entity.name)
+        if name == controle.mapping.naam or rules is None or municipality.distributie(mapping) is not source:
+            continue
+        if comparison_key(entity, rules) != own:
+            continue
+        side = sides.get((name, entity.name)) or _earlier(shared, source, mapping, entity)
+        if side is not None:
+            found.append(side)
+    return others_of(shared, source, entity, cells, found, mutations)
+
+
+def _earlier(shared: Distributie, source: Mapping, mapping: Mapping, entity: Entity) -> OtherSide | None:
+    """An application that is not compared in this round, as its newest run left it."""
+    municipality = shared.municipality
+    last = next(
+        (run for run in municipality.history.runs(mapping.naam) if (run.entity, run.status) == (entity.name, DONE)),
+        None,
+    )
+    if last is None or last.afnemer_id is None:
+        return None
     ours, theirs = source.entiteit[entity.name], mapping.entiteit[entity.name]
-    return {
-        "titel": mapping.afnemer.titel,
-        "eigenaar": mapping.afnemer.eigenaar,
-        "contact": mapping.afnemer.contact,
-        "population": theirs.populatie.omschrijving,
-        "population_text": [theirs.populatie.distributie, theirs.populatie.applicatie],
-        "coverage": [_answer(answer) for answer in coverage(entity, ours, theirs)],
-        "versions": {
-            "kmgb": version("kmgb"),
-            "catalogus": municipality.catalogue.version,
-            "regels": RULE_VERSION,
-            "veldtoewijzing": mapping.version,
-            "veldtoewijzing_distributie": source.version,
-        },
-    }
+    day = day_of(municipality, shared.land(source, entity.name).manifest)
+    plan = comparison_plan(municipality.catalogue, entity, ours, theirs, coverage(entity, ours, theirs), day)
+    findings = municipality.history.findings(last)
+    unknown = findings.filter(pl.col("status") == "onbekend")["key"]
+    return OtherSide(mapping.naam, plan, municipality.history.delivery(last.afnemer_id).peildatum, findings, unknown)
 
 
-def _answer(answer: FieldCoverage) -> dict[str, Any]:
-    deadline = answer.deadline.isoformat() if answer.deadline else None
-    return {
-        "field": answer.field.name,
-        "coverage": answer.coverage.value,
-        "explanation": answer.explanation,
-        "deadline": deadline,
-    }
+def _own_checks(crossing: Crossing, compared: Sequence[_Controle], now: datetime) -> Iterator[Result]:
+    """The distribution's own rows, judged by the kruiscontroles: a controle under its own name."""
+    done: set[tuple[str, str]] = set()
+    for controle in compared:
+        name = (controle.source.naam, controle.entity.name)
+        if name in done or not crossing.shared.municipality.crosschecks.of(controle.entity.name, "distributie"):
+            continue
+        done.add(name)
+        try:
+            yield _own_check(crossing, controle.source, controle.entity, now)
+        except KmgbError as error:
+            yield Result(*name, FAILED, reasons=(str(error),), error=error)
 
 
-def _outcome(comparison: Comparison) -> dict[str, Any]:
-    severities = dict(comparison.findings.group_by("severity").len().sort("severity").iter_rows())
-    return {
-        "rows": comparison.rows,
-        "kinds": comparison.counts(),
-        "severities": severities,
-        "fields": comparison.fields.to_dicts(),
-        "total": comparison.findings.height,
-    }
-
-
-def _new_run(
-    mapping: Mapping,
-    entity: str,
-    status: str,
-    started: datetime,
-    landed: list[Landed],
-    facts: dict[str, Any],
-    outcome: dict[str, Any],
-) -> NewRun:
-    ours, theirs = (side.manifest.id for side in landed)
-    finished = datetime.now(UTC)
-    return NewRun(mapping.naam, entity, status, started, finished, ours, theirs, facts, outcome)
-
-
-def _stored(manifest: Manifest) -> StoredDelivery:
-    names = ("id", "afnemer", "entity", "status", "peildatum", "arrived", "sha256", "rows")
-    return StoredDelivery(**{name: getattr(manifest, name) for name in names}, manifest=manifest.to_document())
+def _own_check(crossing: Crossing, source: Mapping, entity: Entity, now: datetime) -> Result:
+    municipality, landed = crossing.shared.municipality, crossing.shared.land(source, entity.name)
+    crossed = crossing.of_distributie(source, entity)
+    titles = {check.rule: check.titel for check in municipality.crosschecks.controles}
+    found = with_cause(crossed.findings, pl.DataFrame(schema=EXPLAINED_COLUMNS), titles)
+    rows = crossing.shared.ready(source, entity)
+    comparison = Comparison.of_one_side(found, rows.rows)
+    warnings = crossing.shared.keep_mutations(source, entity)
+    facts = facts_of(municipality, source, source, entity, warnings)
+    new = new_run((source.naam, entity.name), DONE, now, (landed, None), facts, outcome_of(comparison, crossed.judged))
+    own_key = comparison_key(entity, source.entiteit[entity.name])
+    aside = set(rows.side.rejected.select(key_text(own_key)).to_series())
+    run_id, changes = municipality.history.write(
+        new,
+        [stored(landed.manifest)],
+        found,
+        clusters(found),
+        fates=lambda keys: {key: "onbekend" if key in aside else "vergeleken" for key in keys},
+        compared=crossed.made | crossed.undecided,
+        undecided=crossed.undecided,
+    )
+    return Result(source.naam, entity.name, DONE, run_id, comparison, changes, warnings=warnings)

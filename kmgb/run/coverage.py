@@ -27,12 +27,13 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldCoverage:
-    """One field's answer, with the sentence that explains it and, for a wens, its deadline."""
+    """One field's answer, with the sentence that explains it and, for a wens, its deadline and what is done until."""
 
     field: Field
     coverage: Coverage
     explanation: str = ""
     deadline: date | None = None
+    alternative: str = ""
 
 
 def coverage(entity: Entity, distributie: EntiteitMapping, afnemer: EntiteitMapping) -> tuple[FieldCoverage, ...]:
@@ -61,6 +62,6 @@ def _answer(field: Field, whole: Field, ours: set[str], theirs: set[str], afneme
         return FieldCoverage(field, Coverage.VERGELEKEN if field.name in ours else Coverage.NIET_IN_DISTRIBUTIE)
     for name in names:
         if wens := afnemer.niet_aangeleverd.get(name):
-            return FieldCoverage(field, Coverage.NIET_AANGELEVERD, wens.wens, wens.deadline)
+            return FieldCoverage(field, Coverage.NIET_AANGELEVERD, wens.wens, wens.deadline, wens.alternatief)
     held = Coverage.NIET_GEVOERD if names & set(afnemer.niet_gevoerd) else Coverage.NIET_VERMELD
     return FieldCoverage(field, held)

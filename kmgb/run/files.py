@@ -6,6 +6,7 @@ import csv
 import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from stat import S_ISDIR
@@ -24,6 +25,7 @@ from kmgb.run.municipality import Municipality
 from kmgb.run.outcome import compare_prepared
 from kmgb.run.plan import comparison_key, comparison_plan
 from kmgb.run.prepare import Prepared, prepare
+from kmgb.sources.dumps import as_utc
 from kmgb.sources.entity import read_entity
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -42,6 +44,7 @@ def compare_files(
 ) -> Comparison:
     """Compare, and write `afwijkingen.parquet`, `afwijkingen.csv` (columns RECORD) and `samenvatting.json` to `out`.
 
+    `day` is the peildatum of both files: its moments are the first of that day in the municipality's time zone.
     Raises: MappingError, SourceError, and nothing is written then; ReportError when `out` cannot be written.
     """
     _present(distributie, afnemer)
@@ -53,20 +56,22 @@ def compare_files(
     else:
         ours = _entity_of(load_mapping(distributie_mapping, catalogue), entity_name)
     key, history = comparison_key(entity, theirs), theirs.historie == "historie"
+    limits = replace(municipality.limits, fingerprint=False)  # two files are compared, and nothing is kept
     with tempfile.TemporaryDirectory(prefix="kmgb-") as scratch:
 
-        def ready(source: tuple[Path, EntiteitMapping]) -> Prepared:
+        def ready(source: tuple[Path, EntiteitMapping]) -> tuple[Prepared, tuple[str, ...]]:
             path, side = source
             folder = Path(tempfile.mkdtemp(dir=scratch))
-            _, frame, _ = read_entity(path, side, municipality.limits, folder, municipality.settings.dumps)
-            return prepare(frame, side, entity, catalogue, key=key, history=history, day=day)
+            delivered, frame, _ = read_entity(path, side, limits, folder, municipality.settings.dumps)
+            return prepare(frame, side, entity, catalogue, key=key, history=history, day=day), delivered.remarks
 
         with ThreadPoolExecutor(2) as pool:
-            left, right = pool.map(ready, [(distributie, ours), (afnemer, theirs)])
+            (left, said_ours), (right, said_theirs) = pool.map(ready, [(distributie, ours), (afnemer, theirs)])
     plan = comparison_plan(catalogue, entity, ours, theirs, coverage(entity, ours, theirs), day)
     comparison = compare_prepared(left, right, plan)
     try:
-        _write(comparison, whole.naam, entity_name, day, out)
+        said = {"distributie": said_ours, "afnemer": said_theirs}
+        _write(comparison, whole.naam, entity_name, day, out, zone=municipality.settings.timezone, remarks=said)
     except OSError as error:
         raise ReportError(f"{out}: {_refusal(error)}. Kies met --out een andere map.") from error
     return comparison
@@ -140,7 +145,16 @@ def _refusal(error: OSError) -> str:
             return "de map is niet te maken of niet te beschrijven"
 
 
-def _write(comparison: Comparison, afnemer: str, entity: str, day: date, out: Path) -> None:
+def _write(
+    comparison: Comparison,
+    afnemer: str,
+    entity: str,
+    day: date,
+    out: Path,
+    *,
+    zone: str,
+    remarks: dict[str, tuple[str, ...]],
+) -> None:
     out.mkdir(parents=True, exist_ok=True)
     facts = {
         "run_id": None,
@@ -150,7 +164,7 @@ def _write(comparison: Comparison, afnemer: str, entity: str, day: date, out: Pa
         "cause_evidence": "",
         "status": "nieuw",
     }
-    moment = pl.lit(day).cast(pl.Datetime("us", "UTC"))
+    moment = pl.lit(as_utc(day, zone), dtype=pl.Datetime("us", "UTC"))
     record = comparison.findings.with_columns(
         *(
             pl.lit(value, dtype=pl.Int64 if name == "run_id" else pl.String).alias(name)
@@ -163,6 +177,7 @@ def _write(comparison: Comparison, afnemer: str, entity: str, day: date, out: Pa
         "afnemer": afnemer,
         "entity": entity,
         "peildatum": day.isoformat(),
+        "opmerkingen": remarks,
         "rijen": comparison.rows,
         "soorten": comparison.counts(),
         "velden": comparison.fields.to_dicts(),

@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from kmgb.catalogue.fields import Catalogue, load_catalogue
+from kmgb.crosscheck.load import CROSSCHECK_FILE, load_crosschecks
+from kmgb.crosscheck.model import CrossChecks
 from kmgb.errors import MappingError, Problem, SettingsError, nearest
 from kmgb.mapping.load import load_mappings
 from kmgb.mapping.model import Mapping
@@ -39,6 +41,12 @@ class Municipality:
         return found
 
     @cached_property
+    def crosschecks(self) -> CrossChecks:
+        """The kruiscontroles; none when the municipality has no file with them. Raises: CrossCheckError."""
+        path = self.settings.mappings / CROSSCHECK_FILE
+        return load_crosschecks(path, self.catalogue) if path.exists() else CrossChecks((), path, "")
+
+    @cached_property
     def history(self) -> History:
         """The history, its tables up to date. Raises: StoreError."""
         vault = open_vault(self.settings.key.get_secret_value(), self.settings.data / "sleutel")
@@ -57,7 +65,7 @@ class Municipality:
 
     @property
     def afnemers(self) -> tuple[str, ...]:
-        """The names of the applications, without the distribution system."""
+        """The names of the applications, without the distribution system and the registers."""
         return tuple(name for name, mapping in self.mappings.items() if mapping.afnemer.rol == "afnemer")
 
     def afnemer(self, name: str) -> Mapping:
@@ -68,6 +76,13 @@ class Municipality:
             raise SettingsError(f"{name!r} is geen afnemer. {hint} Bekend zijn: {known}.")
         return self.mappings[name]
 
+    def controle(self, name: str) -> Mapping:
+        """The mapping under whose name there can be a controle: also a register's, or the distribution's own.
+
+        Raises: SettingsError with the nearest known names.
+        """
+        return self.mappings[name] if name in self.mappings else self.afnemer(name)
+
     def distributie(self, afnemer: Mapping) -> Mapping:
         """The mapping of the distribution system this application is fed by: the named one, or the only one."""
         systems = [mapping for mapping in self.mappings.values() if mapping.afnemer.rol == "distributie"]
@@ -77,3 +92,8 @@ class Municipality:
             what = f'noem met `distributie = "..."` welk systeem deze applicatie voedt (bekend: {known}).'
             raise MappingError(afnemer.path, [Problem("distributie", what)])
         return chosen[0]
+
+    def registers(self, entity: str) -> tuple[Mapping, ...]:
+        """The registers that deliver an export of this entity themselves."""
+        listed = (mapping for mapping in self.mappings.values() if mapping.afnemer.rol == "register")
+        return tuple(mapping for mapping in listed if entity in mapping.entiteit)

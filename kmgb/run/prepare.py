@@ -39,7 +39,7 @@ def prepare(
 
     A voorkomen that was put right on the day it began was never valid, and does not count in either case.
     """
-    whole = normalise(frame.collect(), mapping, entity, catalogue)
+    whole = normalise(_collected(frame), mapping, entity, catalogue)
     if history:
         current = whole.filter(_lasted(whole, entity))
     else:
@@ -55,6 +55,14 @@ def prepare(
         rejected=checked.rejected.height,
         past=whole.height - current.height,
     )
+
+
+def _collected(frame: pl.LazyFrame) -> pl.DataFrame:
+    """The frame with every column in one piece; the pieces are given back column by column, for the next to use."""
+    columns = frame.collect().get_columns()
+    for place, column in enumerate(columns):
+        columns[place] = column.rechunk()
+    return pl.DataFrame(columns)
 
 
 def _lasted(frame: pl.DataFrame, entity: Entity) -> pl.Expr:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from kmgb.report.files import RECORD, csv_name, mask_findings, parquet_name, report_name, write_findings
+from kmgb.report.coverage import load_coverage
+from kmgb.report.files import LIFE, RECORD, csv_name, mask_findings, parquet_name, report_name, write_findings
 from kmgb.report.load import load_overview, load_run
 from kmgb.report.render import Renderer
+from kmgb.run.coverage_matrix import coverage_matrix, expected_afnemers, titles
 from kmgb.run.municipality import Municipality
 from kmgb.store.runs import QUARANTINE, StoredRun
 
 OVERVIEW = "overzicht.html"
+COVERAGE = "dekking.html"
+
+# A template that changes is read again; compiling them for every page takes longer than filling them.
+_renderer = cache(Renderer)
 
 
 def publish_run(municipality: Municipality, run_id: int) -> Path:
@@ -26,7 +34,7 @@ def publish_run(municipality: Municipality, run_id: int) -> Path:
     if stored.status != QUARANTINE:
         record = mask_findings(finding_record(municipality, stored, findings), municipality.catalogue[stored.entity])
         write_findings(record, folder / csv_name(stored), folder / parquet_name(stored))
-    page = Renderer(settings.templates, settings.timezone).run(
+    page = _renderer(settings.templates, settings.timezone).run(
         load_run(municipality.history, municipality.catalogue, stored, findings)
     )
     path = folder / report_name(stored)
@@ -35,17 +43,31 @@ def publish_run(municipality: Municipality, run_id: int) -> Path:
 
 
 def publish_overview(municipality: Municipality, now: datetime) -> Path:
-    """The overview of the newest run of every controle; gives its path."""
+    """The overview of the newest run of every controle, with the coverage beside it; gives the overview's path."""
     settings = municipality.settings
     settings.output.mkdir(parents=True, exist_ok=True)
-    overview = load_overview(municipality.history, municipality.catalogue, now, municipality.afnemers)
+    overview = load_overview(municipality.history, municipality.catalogue, now, expected_afnemers(municipality))
     path = settings.output / OVERVIEW
-    path.write_text(Renderer(settings.templates, settings.timezone).overview(overview), encoding="utf-8")
+    path.write_text(_renderer(settings.templates, settings.timezone).overview(overview), encoding="utf-8")
+    publish_coverage(municipality, now)
+    return path
+
+
+def publish_coverage(municipality: Municipality, now: datetime) -> Path:
+    """The page with what is compared and what is not, in the whole municipality; gives its path."""
+    settings = municipality.settings
+    settings.output.mkdir(parents=True, exist_ok=True)
+    matrix = coverage_matrix(municipality, now.astimezone(ZoneInfo(settings.timezone)).date())
+    page = load_coverage(matrix, municipality.catalogue, titles(municipality), now)
+    path = settings.output / COVERAGE
+    path.write_text(_renderer(settings.templates, settings.timezone).coverage(page), encoding="utf-8")
     return path
 
 
 def finding_record(municipality: Municipality, stored: StoredRun, findings: pl.DataFrame) -> pl.DataFrame:
-    """The findings of a run (see History.findings) in the schema of design section 7 (columns RECORD), unmasked."""
+    """The findings of a run (see History.findings) in the schema of design section 7 (columns RECORD), unmasked,
+    and columns LIFE behind it.
+    """
     history = municipality.history
     peildatums = {
         "peildatum_distributie": history.delivery(stored.distributie_id).peildatum if stored.distributie_id else None,
@@ -56,9 +78,6 @@ def finding_record(municipality: Municipality, stored: StoredRun, findings: pl.D
         pl.lit(stored.id).alias("run_id"),
         pl.lit(stored.afnemer).alias("afnemer"),
         pl.lit(stored.entity).alias("entity"),
-        pl.lit("onbekend").alias("cause"),
-        pl.lit("").alias("cause_evidence"),
-        pl.when(pl.col("opened_run") == stored.id).then(pl.lit("nieuw")).otherwise(pl.lit("open")).alias("status"),
         pl.col("first_seen").dt.replace_time_zone("UTC"),
         *facts,
-    ).select(RECORD)
+    ).select(*RECORD, *LIFE)

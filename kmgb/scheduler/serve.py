@@ -7,6 +7,7 @@ reads its inbox, writes the rows and renews the leases. The worker threads only 
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import secrets
@@ -240,7 +241,7 @@ class _Service:
             done = _Done(execution, Status.MISLUKT, str(error), error.transient)
         except BaseException as bug:  # a panic of polars is no Exception, and an execution must never stay unended
             log.exception("schedule %s: unexpected error", schedule.naam)
-            done = _Done(execution, Status.MISLUKT, f"onverwachte fout ({type(bug).__name__}); zie het logboek.")
+            done = _Done(execution, Status.MISLUKT, _unexpected(bug))
         self._inbox.put(done)
 
     def _record(self, done: _Done) -> None:
@@ -248,6 +249,26 @@ class _Service:
         status = done.status if retry is None else Status.WACHT
         if not planning.finish(self.engine, done.execution, self.now(), status, done.error, next_attempt=retry):
             log.warning("schedule %s ended (%s), but another process took it over", done.execution.schedule, status)
+
+
+def _unexpected(bug: BaseException) -> str:
+    """What a steward reads about a failure nobody foresaw; the log has the rest."""
+    match bug:
+        case MemoryError():
+            what = "het geheugen was vol"
+        case SQLAlchemyError():
+            what = "de database gaf geen antwoord of weigerde"
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            what = "de schijf was vol"
+        case PermissionError():
+            what = "een bestand of map mocht niet gelezen of geschreven worden"
+        case FileNotFoundError():
+            what = "een bestand of map was er niet"
+        case OSError():
+            what = "een bestand of verbinding was niet te gebruiken"
+        case _:
+            what = "onverwachte fout"
+    return f"{what}; zie het logboek."
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import errno
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -21,7 +21,7 @@ from kmgb.sources.delivered import Limits, RefusedError
 _DEPTH = 3
 _CHUNK = 2**20
 # Below this size no ratio is suspicious: a small file of blanks packs a thousandfold and harms nobody.
-_HARMLESS = 4 * 2**20
+HARMLESS = 4 * 2**20
 _DAMAGED = (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, struct.error, UnicodeError)
 
 
@@ -81,7 +81,7 @@ def members(path: Path, pattern: str, suffix: str, limits: Limits, scratch: Path
     found = False
     for member in _Walk(path, limits, scratch).walk(path, ()):
         names.append(PurePosixPath(member.name).name)
-        if _matches(member.name, pattern or f"*{suffix}"):
+        if matches(member.name, pattern or f"*{suffix}"):
             found = True
             yield member
     if not found:
@@ -89,7 +89,21 @@ def members(path: Path, pattern: str, suffix: str, limits: Limits, scratch: Path
         raise RefusedError(path, "binnen", f"geen bestand in het zipbestand past bij {pattern or suffix!r}.", hint)
 
 
-def _matches(name: str, pattern: str) -> bool:
+def names_in(path: Path, limits: Limits, scratch: Path) -> list[str]:
+    """The name of every file in the archive and the archives in it ("buitenste.zip//naam"). Raises: RefusedError."""
+    return [member.name for member in _Walk(path, limits, scratch).walk(path, ())]
+
+
+def member_named(path: Path, name: str, limits: Limits, scratch: Path) -> Generator[Member, None, None]:
+    """The file that `names_in` called `name`, open while the iteration stands still. Raises: RefusedError."""
+    for member in _Walk(path, limits, scratch).walk(path, ()):
+        if member.name == name:
+            yield member
+            return
+
+
+def matches(name: str, pattern: str) -> bool:
+    """True when a file, or an archive around it, is called as the `pattern` says."""
     parts = name.split("//")
     return any(fnmatch(part, pattern) or fnmatch(PurePosixPath(part).name, pattern) for part in parts)
 
@@ -136,7 +150,7 @@ def _judge(path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
     unpacked, packed = sum(info.file_size for info in infos), sum(info.compress_size for info in infos)
     # Overlapping members make the sum of packed sizes larger than the file: the file itself is the honest measure.
     real = min(packed, path.stat().st_size if path.exists() else packed)
-    if unpacked > limits.max_unpacked or (unpacked > _HARMLESS and unpacked > limits.max_ratio * max(real, 1)):
+    if unpacked > limits.max_unpacked or (unpacked > HARMLESS and unpacked > limits.max_ratio * max(real, 1)):
         what = f"uitgepakt is het zipbestand {unpacked} bytes, {unpacked // max(real, 1)} keer zo groot als ingepakt."
         hint = "Dat lijkt een zipbom; verhoog max_unpacked of max_ratio in de instellingen als het klopt."
         raise RefusedError(path, "zipbom", what, hint)

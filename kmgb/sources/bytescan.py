@@ -61,11 +61,20 @@ class _Shape:
 
 
 def scan(
-    path: Path, encoding: str, *, start: int, first_line: int, separator: str, quote: str, width: int, max_cell: int
+    path: Path,
+    encoding: str,
+    *,
+    start: int,
+    first_line: int,
+    separator: str,
+    quote: str,
+    width: int,
+    max_cell: int,
+    hashed: bool = True,
 ) -> Facts:
     """The facts of the UTF-8 file `path`. Records start at byte `start`, on line `first_line`.
 
-    Raises: RefusedError when the file is empty or holds bytes that are not UTF-8.
+    Without `hashed` the sha256 stays empty. Raises: RefusedError when the file is empty or not UTF-8.
     """
     facts = Facts(size=size_of(path))
     shape = _Shape(separator.encode(), quote.encode(), width)
@@ -78,7 +87,7 @@ def scan(
         ThreadPoolExecutor(1) as pool,
     ):
         # One call for the whole file: hashlib lets the interpreter go on only while it is inside a call.
-        hashed = pool.submit(digest.update, content)
+        hashing = pool.submit(digest.update, content) if hashed else None
         for chunk in _chunks(path, content, start):
             left = chunk.translate(None, boring)
             if not left.isascii():
@@ -89,9 +98,10 @@ def scan(
             facts.long_lines = facts.long_lines or _has_long_line(chunk, max_cell)
             line += plain.count(b"\n")
             _count_fields(facts, shape, plain, chunk)
-        hashed.result()
+        if hashing is not None:
+            hashing.result()
+            facts.sha256 = digest.hexdigest()
     facts.irregular = facts.irregular or bool(shape.rest)
-    facts.sha256 = digest.hexdigest()
     return facts
 
 

@@ -32,11 +32,16 @@ _SIGNATURES = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest cell (characters), unpacked archive (bytes) and ratio of unpacked to packed that is accepted."""
+    """The largest cell (characters), unpacked archive (bytes) and ratio of unpacked to packed that is accepted.
+
+    Without `fingerprint` a reader may leave out the sha256: hashing a file takes as long as a third of reading it, and
+    where nothing is kept nobody asks for it.
+    """
 
     max_cell: int = 32_768
     max_unpacked: int = 20 * 2**30
     max_ratio: int = 200
+    fingerprint: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,16 +19,23 @@ def find_dump(folder: Path, pattern: str, peildatum_from_name: str) -> Path:
     Newest by the date that `peildatum_from_name` takes from the name, else by modification time; files whose name
     has the date go before those without. Raises: SourceError saying where was looked.
     """
-    place = Path(pattern)
-    root, relative = (
-        (Path(place.anchor), str(place.relative_to(place.anchor))) if place.is_absolute() else (folder, pattern)
-    )
-    found = [path for path in root.glob(relative) if path.is_file()] if relative not in ("", ".") else []
+    root, relative = _place(folder, pattern)
+    found = _files(root, relative)
     if not found:
         where = root / relative
         hint = "Controleer 'bestand' in de veldtoewijzing en de instelling dumps."
         raise SourceError(f"Geen dump gevonden: niets past bij {where}. {hint}")
     return max(found, key=lambda path: _age(path, peildatum_from_name))
+
+
+def earlier_dumps(folder: Path, pattern: str, peildatum_from_name: str) -> list[tuple[datetime, Path]]:
+    """The dumps that `find_dump` passes over because a newer one is there, oldest first, with the moment in their name.
+
+    A file without a moment in its name is not among them: nobody can tell where it belongs.
+    """
+    named = [(moment_in_name(path.name, peildatum_from_name), path) for path in _files(*_place(folder, pattern))]
+    dated = sorted((moment, path) for moment, path in named if moment is not None)
+    return dated[:-1]
 
 
 def moment_in_name(name: str, pattern: str) -> datetime | None:
@@ -50,6 +57,15 @@ def as_utc(moment: date | datetime, zone: str) -> datetime:
     """The moment as an aware UTC datetime; without a zone it is local time in `zone`, a date is its first moment."""
     full = moment if isinstance(moment, datetime) else datetime.combine(moment, time())
     return (full if full.tzinfo else full.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+
+
+def _place(folder: Path, pattern: str) -> tuple[Path, str]:
+    place = Path(pattern)
+    return (Path(place.anchor), str(place.relative_to(place.anchor))) if place.is_absolute() else (folder, pattern)
+
+
+def _files(root: Path, relative: str) -> list[Path]:
+    return [path for path in root.glob(relative) if path.is_file()] if relative not in ("", ".") else []
 
 
 def _age(path: Path, pattern: str) -> tuple[bool, datetime, float, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,12 +13,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kmgb.errors import StoreError
 from kmgb.store.database import from_sql, to_sql
-from kmgb.store.findings import NOTHING_CHANGED, Changes, changes_of, findings_at, record
-from kmgb.store.schema import aanlevering, cluster, run, setting
+from kmgb.store.decisions import Decisions
+from kmgb.store.events import Event, events_of
+from kmgb.store.findings import Changes, Fates, all_compared, changes_of, record
+from kmgb.store.life import findings_at
+from kmgb.store.schema import DONE, QUARANTINE, aanlevering, cluster, run, setting
 from kmgb.store.secrets import Vault
+from kmgb.store.standing import stood_since
 
-DONE, QUARANTINE = "gereed", "quarantaine"
+__all__ = ["DONE", "QUARANTINE", "History", "NewRun", "StoredDelivery", "StoredRun"]
+
 _KEY_MARK = "sleutelmerk"
+_CLUSTER_CLEAR = ("field", "kind", "rule", "severity", "cause", "transform", "date", "next_step", "count")
+_CLUSTER_SEALED = ("from", "to", "street", "evidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +80,15 @@ class History:
         deliveries: Sequence[StoredDelivery],
         found: pl.DataFrame | None,
         grouped: pl.DataFrame | None,
+        *,
+        fates: Fates = all_compared,
+        compared: Collection[str] | None = None,
+        undecided: Collection[str] = (),
     ) -> tuple[int, Changes]:
         """Write a run, its aanleveringen, what changed and its clusters; all of it or nothing.
 
-        `found` is None for a run that could not judge (quarantaine): it opens and closes nothing.
+        `found` is None for a run that could not judge (quarantaine): it opens and closes nothing. What becomes of
+        findings that were not found again is decided by `fates`, `compared` and `undecided`; see `record`.
         Raises: StoreError when the database refuses.
         """
         try:
@@ -85,8 +97,12 @@ class History:
                     _remember(connection, delivery)
                 run_id = _insert(connection, new)
                 if found is None:
-                    return run_id, NOTHING_CHANGED
-                changes = record(connection, self._vault, run_id, (new.afnemer, new.entity), found)
+                    return run_id, changes_of(connection, run_id)
+                names = (new.afnemer, new.entity)
+                changes = record(
+                    connection, self._vault, run_id, names, found,
+                    fates=fates, compared=compared, undecided=undecided,
+                )  # fmt: skip
                 if grouped is not None:
                     self._write_clusters(connection, run_id, grouped)
                 return run_id, changes
@@ -106,10 +122,7 @@ class History:
 
     def newest(self) -> list[StoredRun]:
         """The newest run of every controle, by afnemer and entity."""
-        latest = select(func.max(run.c.id)).group_by(run.c.afnemer, run.c.entity)
-        with self.engine.connect() as connection:
-            rows = connection.execute(select(run).where(run.c.id.in_(latest)).order_by(run.c.afnemer, run.c.entity))
-            return [_stored(row) for row in rows]
+        return self.as_of()
 
     def runs(self, afnemer: str | None = None, limit: int = 50) -> list[StoredRun]:
         """The last runs, newest first."""
@@ -128,10 +141,43 @@ class History:
         values = dict(row._mapping)
         return StoredDelivery(**values | {"peildatum": from_sql(row.peildatum), "arrived": from_sql(row.arrived)})
 
-    def findings(self, stored: StoredRun) -> pl.DataFrame:
-        """The findings of a controle as they stood after a run; see `findings_at`."""
+    def as_of(self, run_id: int | None = None, moment: datetime | None = None) -> list[StoredRun]:
+        """The newest run of every controle, no newer than this run and finished by this moment."""
+        latest = select(func.max(run.c.id)).group_by(run.c.afnemer, run.c.entity)
+        if run_id is not None:
+            latest = latest.where(run.c.id <= run_id)
+        if moment is not None:
+            latest = latest.where(run.c.finished <= to_sql(moment))
         with self.engine.connect() as connection:
-            return findings_at(connection, self._vault, (stored.afnemer, stored.entity), stored.id)
+            rows = connection.execute(select(run).where(run.c.id.in_(latest)).order_by(run.c.afnemer, run.c.entity))
+            return [_stored(row) for row in rows]
+
+    @property
+    def decisions(self) -> Decisions:
+        """What people decided about findings."""
+        return Decisions(self.engine, self._vault)
+
+    def findings(
+        self, stored: StoredRun, at: datetime | None = None, *, closed: bool = False, key: str | None = None
+    ) -> pl.DataFrame:
+        """The findings of a controle as they stood after a run; see `findings_at`.
+
+        `at` is until when decisions count: the end of the run for its report, now for a worklist.
+        """
+        names = (stored.afnemer, stored.entity)
+        with self.engine.connect() as connection:
+            return findings_at(connection, self._vault, names, stored.id, at, closed=closed, key=key)
+
+    def events(self, stored: StoredRun, findings: Sequence[int], at: datetime | None = None) -> list[Event]:
+        """What happened to findings up to a run, oldest first; see `events_of`."""
+        names, until = (stored.afnemer, stored.entity), at or stored.finished
+        with self.engine.connect() as connection:
+            return events_of(connection, self._vault, names, stored.id, findings, until)
+
+    def stood(self, names: tuple[str, str], since: datetime, rows: pl.DataFrame) -> pl.Series:
+        """Per finding (key, field, kind) whether it stood already at `since`, or may have; see `stood_since`."""
+        with self.engine.connect() as connection:
+            return stood_since(connection, self._vault, names, since, rows)
 
     def changes(self, stored: StoredRun) -> Changes:
         """What a run opened and closed, counted from the intervals themselves."""
@@ -139,14 +185,16 @@ class History:
             return changes_of(connection, stored.id)
 
     def clusters(self, run_id: int) -> list[dict[str, Any]]:
-        """The clusters of a run: field, kind, rule, severity, count, from, to, and `examples` (key, two values)."""
+        """The clusters of a run, the largest first: number, field, kind, rule, severity, cause, transform, date,
+        next_step, count, `from`, `to`, `street`, `evidence` (of its first finding) and `examples` (key, two values).
+        """
         statement = select(cluster).where(cluster.c.run_id == run_id).order_by(cluster.c.number)
         with self.engine.connect() as connection:
             return [self._opened_cluster(row._mapping) for row in connection.execute(statement)]
 
     def _write_clusters(self, connection: Connection, run_id: int, grouped: pl.DataFrame) -> None:
         rows = [
-            {name: row[name] for name in ("field", "kind", "rule", "severity", "count")}
+            {name: row[name] for name in _CLUSTER_CLEAR}
             | {"run_id": run_id, "number": number, "payload": self._sealed_cluster(row, run_id, number)}
             for number, row in enumerate(grouped.iter_rows(named=True), start=1)
         ]
@@ -156,13 +204,15 @@ class History:
     def _sealed_cluster(self, row: dict[str, Any], run_id: int, number: int) -> bytes:
         examples = zip(row["keys"], row["examples_distributie"], row["examples_afnemer"], strict=True)
         flat = [value for example in examples for value in example]
-        return self._vault.seal([row["from"], row["to"], *flat], f"{run_id}/{number}")
+        return self._vault.seal([*(row[name] for name in _CLUSTER_SEALED), *flat], f"{run_id}/{number}")
 
     def _opened_cluster(self, row: Any) -> dict[str, Any]:
         values = self._vault.open(row["payload"], f"{row['run_id']}/{row['number']}")
-        examples = [tuple(values[start : start + 3]) for start in range(2, len(values), 3)]
-        known = {name: row[name] for name in ("field", "kind", "rule", "severity", "count")}
-        return known | {"from": values[0], "to": values[1], "examples": examples}
+        sealed = dict(zip(_CLUSTER_SEALED, values, strict=False))
+        first = len(_CLUSTER_SEALED)
+        examples = [tuple(values[start : start + 3]) for start in range(first, len(values), 3)]
+        known = {name: row[name] for name in ("number", *_CLUSTER_CLEAR)}
+        return known | sealed | {"examples": examples}
 
     def _check_key(self, connection: Connection) -> None:
         mark = self._vault.identity(_KEY_MARK)

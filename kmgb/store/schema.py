@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -20,6 +21,9 @@ from sqlalchemy import (
     Table,
     Text,
 )
+
+# How a run ended: it judged, or a side was refused and everything stayed as it was.
+DONE, QUARANTINE = "gereed", "quarantaine"
 
 metadata = MetaData(
     naming_convention={
@@ -73,6 +77,10 @@ cluster = Table(
     Column("kind", String(30), nullable=False),
     Column("rule", String(200), nullable=True),
     Column("severity", String(10), nullable=False),
+    Column("cause", String(20), nullable=False, server_default="onbekend"),
+    Column("transform", String(80), nullable=True),
+    Column("date", String(10), nullable=True),
+    Column("next_step", String(30), nullable=True),
     Column("count", Integer, nullable=False),
     Column("payload", LargeBinary, nullable=False),
 )
@@ -91,9 +99,12 @@ afwijking = Table(
     Column("predecessor", Integer, ForeignKey("afwijking.id"), nullable=True),
     Index("ix_afwijking_identity_opened_run", "identity", "opened_run", unique=True),
     Index("ix_afwijking_afnemer_entity_closed_run", "afnemer", "entity", "closed_run"),
+    Index("ix_afwijking_opened_run", "opened_run"),
+    Index("ix_afwijking_closed_run", "closed_run"),
 )
 
-# What an interval looked like from a run on, until the next version. The values travel encrypted in `payload`.
+# What an interval looked like from a run on, until the next version. The values and the evidence of the cause travel
+# encrypted in `payload`.
 versie = Table(
     "afwijking_versie",
     metadata,
@@ -103,7 +114,48 @@ versie = Table(
     Column("rule", String(200), nullable=True),
     Column("severity", String(10), nullable=False),
     Column("values_mac", String(64), nullable=False),
+    Column("cause", String(20), nullable=False, server_default="onbekend"),
+    Column("former_until", String(10), nullable=True),
+    Column("next_step", String(30), nullable=True),
+    Column("transform", String(80), nullable=True),
     Column("payload", LargeBinary, nullable=False),
+    Index("ix_afwijking_versie_run_id", "run_id"),
+)
+
+# The open findings that a run could not judge. A run in quarantaine judged none and writes no rows here.
+onbekend = Table(
+    "afwijking_onbekend",
+    metadata,
+    Column("run_id", Integer, ForeignKey("run.id"), primary_key=True, autoincrement=False),
+    Column("afwijking_id", Integer, ForeignKey("afwijking.id"), primary_key=True, autoincrement=False),
+    Index("ix_afwijking_onbekend_afwijking_id", "afwijking_id"),
+)
+
+# What people decided, added to and never changed. A decision is about one finding (`identity`), about another decision
+# (`subject`), or about all that share the filled ones of field, kind, rule and cause. `until` is the first moment at
+# which an acceptance no longer holds; `last_day` is the day that was agreed, in the municipality's own time zone.
+besluit = Table(
+    "besluit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("action", String(20), nullable=False),
+    Column("made", DateTime, nullable=False),
+    Column("afnemer", String(80), nullable=False),
+    Column("entity", String(40), nullable=False),
+    Column("identity", String(64), nullable=True),
+    Column("afwijking_id", Integer, ForeignKey("afwijking.id"), nullable=True),
+    Column("subject", Integer, ForeignKey("besluit.id"), nullable=True),
+    Column("field", String(80), nullable=True),
+    Column("kind", String(30), nullable=True),
+    Column("rule", String(200), nullable=True),
+    Column("cause", String(20), nullable=True),
+    Column("state", String(20), nullable=True),
+    Column("last_day", Date, nullable=True),
+    Column("until", DateTime, nullable=True),
+    Column("values_mac", String(64), nullable=True),
+    Column("payload", LargeBinary, nullable=False),
+    Index("ix_besluit_afnemer_entity", "afnemer", "entity"),
+    Index("ix_besluit_identity", "identity"),
 )
 
 setting = Table(

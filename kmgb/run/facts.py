@@ -1,0 +1,81 @@
+"""What is kept with a run beside its findings: the facts that explain the outcome, and the outcome's counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from kmgb.catalogue.fields import Entity
+from kmgb.compare.comparison import Comparison
+from kmgb.crosscheck.evaluate import Judged
+from kmgb.landing import Manifest
+from kmgb.mapping.model import Mapping
+from kmgb.run.coverage import FieldCoverage, coverage
+from kmgb.run.municipality import Municipality
+from kmgb.store.runs import StoredDelivery
+
+# Raised by hand when the rules of comparing change in a way that can change an outcome; kept with every run.
+RULE_VERSION = "2026.2"
+
+
+def facts_of(
+    municipality: Municipality, source: Mapping, mapping: Mapping, entity: Entity, warnings: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Who, what was expected, what was compared, by which versions; and what went wrong on the way (`warnings`)."""
+    ours, theirs = source.entiteit[entity.name], mapping.entiteit[entity.name]
+    return {
+        "titel": mapping.afnemer.titel,
+        "eigenaar": mapping.afnemer.eigenaar,
+        "contact": mapping.afnemer.contact,
+        "population": theirs.populatie.omschrijving,
+        "population_text": [theirs.populatie.distributie, theirs.populatie.applicatie],
+        "coverage": [_answer(answer) for answer in coverage(entity, ours, theirs)],
+        "warnings": list(warnings),
+        "versions": {
+            "kmgb": version("kmgb"),
+            "catalogus": municipality.catalogue.version,
+            "regels": RULE_VERSION,
+            "veldtoewijzing": mapping.version,
+            "veldtoewijzing_distributie": source.version,
+            "kruiscontroles": municipality.crosschecks.version,
+        },
+    }
+
+
+def outcome_of(comparison: Comparison, judged: Sequence[Judged]) -> dict[str, Any]:
+    """The counts of a run: rows, kinds, severities, causes, fields, and the books of the kruiscontroles."""
+    findings = comparison.findings
+    return {
+        "rows": comparison.rows,
+        "kinds": comparison.counts(),
+        **{
+            plural: dict(findings.group_by(name).len().sort(name).iter_rows())
+            for name, plural in (("severity", "severities"), ("cause", "causes"), ("next_step", "next_steps"))
+        },
+        "fields": comparison.fields.to_dicts(),
+        "total": findings.height,
+        "crosschecks": [book for one in judged for book in one.books.to_dicts()],
+        "crosschecks_skipped": [
+            {"code": skipped.code, "kant": skipped.kant, "reason": skipped.reason}
+            for one in judged
+            for skipped in one.skipped
+        ],
+    }
+
+
+def stored(manifest: Manifest) -> StoredDelivery:
+    """An aanlevering as the history keeps it."""
+    names = ("id", "afnemer", "entity", "status", "peildatum", "arrived", "sha256", "rows")
+    return StoredDelivery(**{name: getattr(manifest, name) for name in names}, manifest=manifest.to_document())
+
+
+def _answer(answer: FieldCoverage) -> dict[str, Any]:
+    deadline = answer.deadline.isoformat() if answer.deadline else None
+    return {
+        "field": answer.field.name,
+        "coverage": answer.coverage.value,
+        "explanation": answer.explanation,
+        "deadline": deadline,
+        "alternative": answer.alternative,
+    }
