@@ -70,7 +70,8 @@ def cell_findings(suspect: pl.DataFrame, cells: Sequence[CellPlan]) -> pl.DataFr
     known = set(suspect.columns)
     aligned = align_sets(suspect, [cell.name for cell in cells])
     names = {cell.name for cell in cells}
-    return pl.concat([_findings(aligned, cell, known, names) for cell in cells])
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        return pl.concat(pool.map(lambda cell: _findings(aligned, cell, known, names), cells))
 
 
 def as_text(value: pl.Expr, cell: CellPlan) -> pl.Expr:

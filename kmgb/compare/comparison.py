@@ -15,7 +15,7 @@ from kmgb.catalogue.columns import FAULT, RAW, REASON, ROW
 from kmgb.compare.cells import UNDECIDED, Look, as_text, cell_findings, look
 from kmgb.compare.kinds import FINDING_COLUMNS, KEY, KEY_SEPARATOR, OTHER, Fate, Kind
 from kmgb.compare.match import Matched, Rows, key_text, match
-from kmgb.compare.pairs import EXPECTED, OTHER_KEY, VIA, Pairs
+from kmgb.compare.pairs import EXPECTED, OTHER_KEY, VIA, Pairs, suffixed
 from kmgb.compare.plan import CellPlan, Plan
 from kmgb.compare.rows import invalid_keys, rejected_findings, row_findings
 
@@ -197,12 +197,15 @@ def _with_raws(pairs: pl.DataFrame, distributie: Side, afnemer: Side, plan: Plan
     """The delivered texts of these pairs only: the join of all rows need not carry them."""
     raws = [cell.name + RAW for cell in plan.compared]
     ours, theirs = (
-        pl.concat([side.accepted.select(ROW, *raws), side.rejected.select(ROW, *raws)])
-        for side in (distributie, afnemer)
+        pl.concat(
+            [
+                rows.select(ROW, *raws).filter(pl.col(ROW).is_in(wanted.implode()))
+                for rows in (side.accepted, side.rejected)
+            ]
+        )
+        for side, wanted in ((distributie, pairs[ROW]), (afnemer, pairs[ROW + OTHER]))
     )
-    renamed = theirs.rename({name: name + OTHER for name in (ROW, *raws)})
-    with_ours = pairs.join(ours, on=ROW, how="left")
-    return with_ours.join(renamed, on=ROW + OTHER, how="left")
+    return pairs.join(ours, on=ROW, how="left").join(suffixed(theirs), on=ROW + OTHER, how="left")
 
 
 def _key_findings(matched: Matched, distributie: Side, afnemer: Side, plan: Plan) -> pl.DataFrame:

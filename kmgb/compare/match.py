@@ -115,7 +115,7 @@ def key_text(fields: Sequence[str]) -> pl.Expr:
 
 def _apart(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows with a key of their own, and rows that share theirs. Counting is far cheaper than marking every row."""
-    if rows[KEY].n_unique() == rows.height:
+    if _compact(rows[KEY])[0].n_unique() == rows.height:
         return rows, rows.clear()
     shared = rows.group_by(KEY).len().filter(pl.col("len") > 1)[KEY]
     double = rows[KEY].is_in(shared.implode())
@@ -124,9 +124,21 @@ def _apart(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _places(ours: pl.DataFrame, theirs: pl.DataFrame, twice_theirs: pl.DataFrame) -> pl.Series:
     """Per distribution row the place of its partner in `theirs`; null for none, -1 for a key that occurs twice."""
-    single = theirs.select(KEY, pl.int_range(pl.len(), dtype=pl.Int64).alias(_PLACE))
-    double = twice_theirs.select(KEY).unique().with_columns(pl.lit(_DOUBLE, dtype=pl.Int64).alias(_PLACE))
-    return ours.select(KEY).join(pl.concat([single, double]), on=KEY, how="left", maintain_order="left")[_PLACE]
+    here, single, double = _compact(ours[KEY], theirs[KEY], twice_theirs[KEY])
+    found = single.alias(KEY).to_frame().with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(_PLACE))
+    again = double.alias(KEY).unique().to_frame().with_columns(pl.lit(_DOUBLE, dtype=pl.Int64).alias(_PLACE))
+    return here.alias(KEY).to_frame().join(pl.concat([found, again]), on=KEY, how="left", maintain_order="left")[_PLACE]
+
+
+def _compact(*keys: pl.Series) -> Sequence[pl.Series]:
+    """The keys as numbers when all are digits of one length, as most are: numbers join three times as fast."""
+    lengths = {length for series in keys for length in (series.str.len_bytes().min(), series.str.len_bytes().max())}
+    if len(lengths - {None}) != 1:
+        return keys
+    numbers = [series.cast(pl.UInt64, strict=False) for series in keys]
+    sound = all(not number.null_count() for number in numbers)
+    signed = any(series.str.starts_with("+").any() for series in keys)
+    return numbers if sound and not signed else keys
 
 
 def _taken(height: int, places: pl.Series) -> pl.Series:

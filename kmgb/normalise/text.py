@@ -20,10 +20,11 @@ _TELETEX_ACCENTS = {
 _CENTRIC_LETTERS = {"á": "Æ", "ñ": "æ", "õ": "ı", "û": "ß", "è": "Ł", "ø": "ł", "ù": "ø"}
 _TELETEX_LETTERS = _CENTRIC_LETTERS | {"é": "Ø", "ê": "Œ", "ú": "œ", "ò": "đ"}
 
-_ODD = r"\s\s|[^\S ]"  # two blanks in a row, or a blank that is not the ordinary one
 _ODD_ASCII = r"(?-u:[\t\n\r\x0b\x0c])"
 _UNSEEN = "\u00ad\u180e\u200b\u2060\ufeff"  # marks without width: at an edge nobody can see them, and they mean nothing
 _COMPOSABLE = r"[\p{M}\u{2126}\u{212A}\u{212B}\u{1F00}-\u{1FFF}]"  # whatever NFC may change in Latin and Greek text
+# In a text that is not ASCII, all that asks for a repair in one look; two blanks, or one that is not the ordinary one.
+_UNTIDY = rf"{_COMPOSABLE}|\s\s|[^\S ]|^[{_UNSEEN}]|[{_UNSEEN}]$"
 
 
 def clean(series: pl.Series, decoders: Sequence[str] = ()) -> pl.Series:
@@ -35,12 +36,12 @@ def clean(series: pl.Series, decoders: Sequence[str] = ()) -> pl.Series:
         table = decoder_table(decoder)
         series = series.str.replace_many(list(table), list(table.values()), leftmost=True)
     foreign = series.filter(series.str.len_bytes() != series.str.len_chars())
-    if foreign.str.contains(_COMPOSABLE).any():
+    untidy = foreign.str.contains(_UNTIDY).any()
+    if untidy:
         series = series.str.normalize("NFC")
-    odd = series.str.contains("  ", literal=True).any() or series.str.contains(_ODD_ASCII).any()
-    if odd or foreign.str.contains(_ODD).any():
+    if untidy or series.str.contains("  ", literal=True).any() or series.str.contains(_ODD_ASCII).any():
         series = series.str.replace_all(r"\s+", " ")
-    if foreign.str.contains(f"^[{_UNSEEN}]|[{_UNSEEN}]$").any():
+    if untidy:
         series = series.str.strip_chars(" " + _UNSEEN)
     series = series.str.strip_chars()
     return series.set(series == "", None)
