@@ -67,5 +67,12 @@ def load_settings(path: Path | None = None) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))} {_expected(e['type'])}" for e in error.errors())
         raise SettingsError(f"{chosen}: {faults}.") from None
+
+
+def _expected(kind: str) -> str:
+    """What a setting must be, by the beginning of pydantic's name for the fault."""
+    words = {"int": "moet een geheel getal zijn", "float": "moet een getal zijn", "greater": "is te klein"}
+    found = (text for name, text in words.items() if kind.startswith(name))
+    return next(found, "moet een tekst tussen aanhalingstekens zijn")

@@ -192,3 +192,16 @@ def test_a_failed_write_leaves_nothing(history: History) -> None:
 def test_an_unusable_address_is_explained() -> None:
     with pytest.raises(StoreError, match="instelling database"):
         open_database("nonsens")
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("geen adres", "het adres is geen databaseadres dat kmgb kent"),
+        ("postgresql+pg8000://gebruiker:geheim@localhost/x", "het stuurprogramma pg8000 is niet geïnstalleerd"),
+    ],
+)
+def test_a_database_that_cannot_be_opened_says_why_without_the_password(address: str, why: str) -> None:
+    with pytest.raises(StoreError, match=why) as refused:
+        open_database(address)
+    assert "geheim" not in str(refused.value)

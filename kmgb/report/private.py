@@ -24,7 +24,7 @@ def write_private(path: Path, content: bytes) -> None:
             stream.write(content)
         busy.replace(path)
     except OSError as error:
-        what = f"{path}: het bestand is niet te schrijven ({type(error).__name__})."
+        what = f"{path}: het bestand is niet te schrijven. Controleer de rechten en de ruimte op de schijf."
         raise ReportError(f"{what} Kies met --out een map waarin u mag schrijven.") from error
 
 

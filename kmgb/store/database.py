@@ -10,7 +10,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, SQLAlchemyError
 
 from kmgb.errors import StoreError
 
@@ -30,12 +30,29 @@ def open_database(url: str) -> Engine:
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _careful_sqlite)
         upgrade(engine)
-    except (ArgumentError, SQLAlchemyError, OSError) as error:
+    except (ArgumentError, SQLAlchemyError, OSError, ImportError) as error:
         shown = url.rpartition("@")[2]  # without user and password
         raise StoreError(
-            f"De database {shown} is niet te openen ({type(error).__name__}). Controleer de instelling database."
+            f"De database {shown} is niet te openen: {refusal(error)}. Controleer de instelling database."
         ) from error
     return engine
+
+
+def refusal(error: Exception) -> str:
+    """Why the database did not do what was asked; never its own words, which may repeat what was written."""
+    match error:
+        case ArgumentError():
+            return "het adres is geen databaseadres dat kmgb kent"
+        case ImportError():
+            return f"het stuurprogramma {error.name or 'van deze database'} is niet geïnstalleerd"
+        case IntegrityError():
+            return "een andere run schreef tegelijk hetzelfde"
+        case OperationalError():
+            return "zij antwoordt niet, is bezet of heeft geen ruimte meer"
+        case OSError():
+            return "de map is niet te maken of niet te beschrijven"
+        case _:
+            return "zij weigert de opdracht"
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:

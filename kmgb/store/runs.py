@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from kmgb.errors import StoreError
-from kmgb.store.database import from_sql, to_sql
+from kmgb.store.database import from_sql, refusal, to_sql
 from kmgb.store.decisions import Decisions
 from kmgb.store.events import Event, events_of
 from kmgb.store.findings import Changes, Fates, all_compared, changes_of, record
@@ -108,7 +108,7 @@ class History:
                 return run_id, changes
         except SQLAlchemyError as error:
             raise StoreError(
-                f"De run van {new.afnemer}, {new.entity} is niet vastgelegd ({type(error).__name__}); er is niets "
+                f"De run van {new.afnemer}, {new.entity} is niet vastgelegd: {refusal(error)}. Er is niets "
                 "veranderd. Controleer of de database bereikbaar is en ruimte heeft, en herhaal de controle."
             ) from error
 
