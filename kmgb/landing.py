@@ -161,7 +161,7 @@ def land(
     )
     busy = Path(tempfile.mkdtemp(prefix=_BUSY, dir=home))
     try:
-        site = _Site(home, busy, dumps or source.parent, plan.bandbreedte or band, zone)
+        site = _Site(home, busy, dumps or source.parent, plan.bandbreedte or band, zone, plan.onveranderd)
         return _land(source, plan, draft, site, limits)
     finally:
         shutil.rmtree(busy, ignore_errors=True)
@@ -194,13 +194,14 @@ def clean(folder: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """Where one landing takes place, the band it is held to and the time zone of its sentences."""
+    """Where one landing takes place, the band it is held to, the zone of its sentences; may it be as it was before?"""
 
     home: Path
     busy: Path
     dumps: Path
     band: float
     zone: str
+    unchanged: bool
 
 
 def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, limits: Limits) -> Landed:
@@ -285,8 +286,11 @@ def _changes(manifest: Manifest, previous: Manifest, site: _Site) -> Iterator[st
         yield f"{manifest.rows} rijen; de vorige keer {previous.rows}. Dat is meer dan {site.band:g} % minder."
     yield from _older(manifest, previous, site.zone)
     same = manifest.sha256 == previous.sha256 and _lookup_content(manifest) == _lookup_content(previous)
-    if same and manifest.peildatum > previous.peildatum:
-        yield "De inhoud is gelijk aan de vorige geaccepteerde aanlevering, maar de peildatum is nieuwer."
+    if same and manifest.peildatum > previous.peildatum and not site.unchanged:
+        yield (
+            "De inhoud is gelijk aan de vorige geaccepteerde aanlevering, maar de peildatum is nieuwer. "
+            "Kan dat bij deze entiteit, zet dan onveranderd = true in de veldtoewijzing."
+        )
     emptied = [name for name in previous.filled if name in manifest.kept and name not in manifest.filled]
     if emptied and manifest.rows:
         yield f"Eerder gevuld en nu geheel leeg: {', '.join(map(repr, emptied))}."

@@ -22,4 +22,4 @@ def shared() -> Path:
         if os.environ.get("KMGB_REQUIRE_SHARED") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    return folder
+    return folder.resolve()

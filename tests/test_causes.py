@@ -281,8 +281,21 @@ def persons(*dead: str | None) -> list[dict[str, str | None]]:
 def test_a_row_that_left_the_population_is_outdated(population: str, cause: str) -> None:
     change = [mutation(BSN, "datum_overlijden", None, "2023-11-05")]
     around = {"others": others(False, key=BSN, field="")}
+    case = Case("personen", persons("20231105"), persons(None), {}, change, populatie=population, **around)
+    assert case.causes()[BSN, ""] == cause
+
+
+def test_who_received_the_change_and_kept_the_row_missed_nothing() -> None:
+    change = [mutation(BSN, "datum_overlijden", None, "2023-11-05")]
+    around = {"others": others(False, key=BSN, field="")}
+    population = "datum_overlijden is leeg"
     case = Case("personen", persons("20231105"), persons("20231105"), {}, change, populatie=population, **around)
-    assert case.causes() == {(BSN, ""): cause}
+    found = case.one()
+    assert (found["cause"], found["former_until"], found["next_step"]) == ("onbekend", None, "herstellen_applicatie")
+    assert found["cause_evidence"] == (
+        "Geen oorzaak bewezen: de rij ging tussen 2026-11-02 en 2026-11-09 uit de populatie; de applicatie heeft die "
+        "wijziging, maar de rij staat er nog."
+    )
 
 
 def test_a_member_of_a_set_has_no_place_of_its_own() -> None:
@@ -435,8 +448,9 @@ def test_under_way_says_when() -> None:
 def test_what_was_sent_before_the_grace_period_is_no_longer_under_way() -> None:
     early = messages(EARLY, LATE, (KEYS[0], FIRST + timedelta(days=1), "ok"))
     late = messages(EARLY, LATE, (KEYS[0], SECOND - timedelta(days=1), "ok"))
-    assert outdated(mutations=dated_change("2026-11-15"), messages=early)["cause"] == "niet_ontvangen"
     assert outdated(mutations=dated_change("2026-11-15"), messages=late)["cause"] == "onderweg"
+    # Of before the day that the change names: about something else.
+    assert outdated(mutations=dated_change("2026-11-15"), messages=early)["cause"] == "onderweg"
 
 
 def test_a_new_row_is_under_way_by_its_own_dates() -> None:
@@ -469,6 +483,17 @@ def test_a_proven_cause_goes_before_doubt() -> None:
     found = outdated(in_onderzoek=doubted, others=others(False))
     assert (found["cause"], found["severity"]) == ("niet_ontvangen", "laag")
     assert outdated(in_onderzoek=doubted)["cause"] == "bron_in_onderzoek"
+
+
+# --- the source itself is wrong ---
+
+
+def test_who_does_not_follow_an_invalid_value_of_the_source_is_right() -> None:
+    change = [mutation(BSN, "geslacht", "M", "Q")]
+    ours, theirs = ([{"bsn": BSN, "geslacht": value}] for value in ("Q", "M"))
+    found = Case("personen", ours, theirs, {}, change, others=others(True, key=BSN, field="geslacht")).one()
+    assert (found["cause"], found["next_step"]) == ("onbekend", "herstellen_distributie")
+    assert found["rule"] == "bron_ongeldig:in_list:geslacht"
 
 
 # --- handmatig ---

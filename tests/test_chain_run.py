@@ -109,7 +109,7 @@ def test_every_finding_says_at_which_hop_it_broke(town: Municipality) -> None:
 def test_the_evidence_ends_with_the_chain_and_is_kept(town: Municipality) -> None:
     results(town)
     (run,) = town.history.runs("app")
-    ends = [evidence.partition(" Keten: ")[2] for evidence in town.history.findings(run)["cause_evidence"]]
+    ends = [evidence.partition("Keten: ")[2] for evidence in town.history.findings(run)["cause_evidence"]]
     register = "het register (BRP-export, 2026-11-16)"
     assert ends[:3] == [
         f"het brak bij de stap register -> distributie; de applicatie heeft wat {register} heeft. Herstel alleen de "

@@ -75,6 +75,8 @@ def test_ongeldig_is_a_failing_value_that_is_equal_on_both() -> None:
 
 def test_a_failing_value_that_differs_is_afwijkend() -> None:
     assert cell("geslacht", "M", "Q") == ("afwijkend", "ongeldig:in_list:geslacht")
+    assert cell("geslacht", "Q", "M") == ("afwijkend", "bron_ongeldig:in_list:geslacht")
+    assert cell("geslacht", "Q", "X") == ("afwijkend", "ongeldig:in_list:geslacht")
 
 
 def test_ongeldig_is_a_key_that_fails_its_check_and_still_takes_part() -> None:

@@ -112,7 +112,12 @@ def test_another_needed_column_is_another_landing(lands: Lands) -> None:
         (dump(70), 2, "70 rijen; de vorige keer 100. Dat is meer dan 20 % minder."),
         (dump(100) + "1\n" * 10, 2, "10 van 110 rijen zijn niet goed te lezen (meer dan 5 %)."),
         (dump(101), 0, "De peildatum ligt voor die van de vorige geaccepteerde aanlevering (2026-03-01)."),
-        (dump(100), 2, "De inhoud is gelijk aan de vorige geaccepteerde aanlevering, maar de peildatum is nieuwer."),
+        (
+            dump(100),
+            2,
+            "De inhoud is gelijk aan de vorige geaccepteerde aanlevering, maar de peildatum is nieuwer. "
+            "Kan dat bij deze entiteit, zet dan onveranderd = true in de veldtoewijzing.",
+        ),
         (dump(101, name=""), 2, "Eerder gevuld en nu geheel leeg: 'N'."),
     ],
     ids=["empty", "header", "column", "band", "faulty", "older", "same", "emptied"],
@@ -125,6 +130,11 @@ def test_quarantine_says_why(lands: Lands, tmp_path: Path, text: str, day: int, 
     assert got.manifest.reasons[0].startswith(reason)
     assert last_accepted(tmp_path / "data", "sociaal", "personen") == accepted.manifest
     assert got.manifest in manifests(tmp_path / "data", "sociaal", "personen")
+
+
+def test_a_delivery_may_be_as_it_was_where_the_mapping_says_so(lands: Lands) -> None:
+    lands(dump(100), onveranderd=True)
+    assert lands(dump(100), 2, onveranderd=True).accepted
 
 
 def test_a_column_that_nobody_mapped_is_remarked(lands: Lands) -> None:

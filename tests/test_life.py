@@ -285,6 +285,31 @@ def test_a_cell_can_have_findings_of_checks_beside_its_own(history: History) -> 
     ]  # fmt: skip
 
 
+def test_without_the_file_of_checks_their_findings_stay_as_they_were(history: History) -> None:
+    check = _frame({ONE: ("0200", "onbekend")}).with_columns(pl.lit(RULE + "X").alias("rule"), kind=pl.lit("ongeldig"))
+    new = NewRun("zonder", "personen", DONE, START, START, None, None, {})
+    history.write(new, [], check, None)
+    _, changes = history.write(new, [], check.clear(), None, compared=["gemeentecode"], undecided=[RULE])
+    assert changes == Changes(0, 0, 0, 0, unknown=1)
+
+
+def test_what_was_proven_stays_when_the_log_no_longer_reaches_it(history: History) -> None:
+    proven = _frame({ONE: ("0200", "niet_ontvangen"), TWO: ("0200", "onderweg")})
+    proven = proven.with_columns(pl.lit("2026-10-05").alias("former_until"), pl.lit("herzenden").alias("next_step"))
+    untold = _frame({ONE: ("0200", "onbekend"), TWO: ("0200", "onbekend")})
+    other = _frame({ONE: ("0599", "onbekend"), TWO: ("0200", "onbekend")})
+    new = NewRun("bewezen", "personen", DONE, START, START, None, None, {})
+    told = []
+    for found in (proven, untold, other):
+        run_id, _ = history.write(new, [], found, None)
+        told.append(history.findings(history.run(run_id)).select("cause", "former_until").rows())
+    assert told == [
+        [("niet_ontvangen", "2026-10-05"), ("onderweg", "2026-10-05")],
+        [("niet_ontvangen", "2026-10-05"), ("onbekend", None)],
+        [("onbekend", None), ("onbekend", None)],
+    ]
+
+
 def test_findings_that_cannot_be_told_apart_are_refused(history: History) -> None:
     cell = _frame({ONE: ("0200", "onbekend")})
     new = NewRun("tweemaal", "personen", DONE, START, START, None, None, {})

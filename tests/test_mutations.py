@@ -53,12 +53,16 @@ WEEKS = [START + timedelta(weeks=week) for week in range(9)]
 Change = tuple[str, str, str, str | None, str | None]  # key, field, change, old, new
 
 
-def changes(frame: pl.DataFrame) -> list[Change]:
+def changes(frame: pl.DataFrame, *, left_behind: bool = False) -> list[Change]:
+    """The changes, by default without what stood in the rows that went."""
+    if not left_behind:
+        frame = frame.filter((pl.col("change") != "vervallen") | (pl.col("field") == ""))
     return list(frame.select("key", "field", "change", "old", "new").iter_rows())
 
 
 def derived(entity: str, old: Sequence[Row], new: Sequence[Row], **said: Any) -> list[Change]:
     """What changed between two deliveries of text."""
+    left_behind = said.pop("left_behind", False)
     catalogue = load_catalogue()
     names = list(dict.fromkeys(name for row in (*old, *new) for name in row))
     plan = mapped(entity, names, said.pop("velden", None), **said)
@@ -70,7 +74,8 @@ def derived(entity: str, old: Sequence[Row], new: Sequence[Row], **said: Any) ->
         ).side
         for rows, moment in ((old, WEEKS[0]), (new, WEEKS[1]))
     ]  # fmt: skip
-    return changes(mutations(*sides, mutation_plan(catalogue[entity], plan), WEEKS[0], WEEKS[1]))
+    found = mutations(*sides, mutation_plan(catalogue[entity], plan), WEEKS[0], WEEKS[1])
+    return changes(found, left_behind=left_behind)
 
 
 # What is a change
@@ -107,6 +112,15 @@ def test_rows_that_came_and_went() -> None:
     old = [{"bsn": A, **row}, {"bsn": B, **row}, {"bsn": C, **row}, {"bsn": C, **row}]
     new = [{"bsn": A, **row}, {"bsn": C, **row}, {"bsn": D, **row}, {"bsn": "", **row}]
     assert derived("personen", old, new) == [(B, "", "vervallen", None, None), (D, "", "nieuw", None, None)]
+
+
+def test_a_row_that_went_leaves_what_stood_in_it() -> None:
+    old = [{"bsn": A, "voornamen": "Jan", "geboortedatum": "19800500", "geslacht": ""}, {"bsn": B, "voornamen": "Piet"}]
+    assert derived("personen", old, old[1:], left_behind=True) == [
+        (A, "", "vervallen", None, None),
+        (A, "geboortedatum", "vervallen", "1980-05-00", None),
+        (A, "voornamen", "vervallen", "Jan", None),
+    ]
 
 
 def test_numbers_as_people_write_them() -> None:

@@ -160,7 +160,7 @@ def test_json_lines_with_names_of_their_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("moments", "warning"),
     [
-        (["2026-11-15 06:12"], "log.csv: 1 van 1 momenten zonder tijdzone, gelezen als Europe/Amsterdam. Staat het log in een andere zone, zet dan `tijdzone` in de veldtoewijzing."),
+        (["2026-11-15 06:12", "2026-11-15T06:12+01:00"], "log.csv: 1 van 2 momenten zonder tijdzone; wanneer dat was, blijft onbekend. Zet `tijdzone` in de veldtoewijzing."),
         (["2026-11-15T06:12Z"], "log.csv: 1 van 1 momenten staan in een andere tijdzone dan Europe/Amsterdam; omgerekend."),
         (["gisteren", "2026-11-15T06:12+01:00"], "log.csv: 1 van 2 momenten zijn niet te lezen; wanneer dat was, blijft onbekend."),
         (["2026-11-25T06:12+01:00"], "log.csv: 1 van 1 momenten liggen in de toekomst: klopt de tijdzone van het log?"),
@@ -181,7 +181,7 @@ def test_doubtful_moments_are_a_warning(moments: list[str], warning: str, tmp_pa
     [
         ("key,moment,applicatie,status\n9805,2026-11-15T06:12Z,geo,ok\n", {}, "log.csv: geen enkel bericht aan deze applicatie; het log noemt 1 andere. Vul `applicatie` in."),
         ("key,moment,applicatie,status\n123456782,2026-11-15T06:12Z,belasting,ok\n", {}, "log.csv: geen enkele sleutel van deze entiteit."),
-        ("key,moment,applicatie,status\n9805,geheim-9805,belasting,ok\n", {}, "log.csv: geen enkel moment is te lezen."),
+        ("key,moment,applicatie,status\n9805,geheim-9805,belasting,ok\n", {}, "log.csv: van geen enkel bericht is te zeggen wanneer het was."),
         ("key,tijd,applicatie,status\n9805,x,belasting,ok\n", {}, "log.csv: 1 kolom ontbreekt: 'moment' (geen gelijkende naam). Pas de veldtoewijzing of de export aan."),
         ("key,moment,applicatie,status\n9805,x,belasting,ok\n", {"tijdzone": "Mars/Noord"}, "log.csv: de tijdzone van het log in de veldtoewijzing is geen bekende naam."),
         ("%PDF-1.7 rommel", {}, "log.csv: dit is een PDF-bestand, geen csv-bestand. Corrigeer 'formaat' in de veldtoewijzing of lever het bestand anders aan."),

@@ -45,12 +45,20 @@ def _frame(cells: Sequence[Cell]) -> pl.DataFrame:
 _number = count()
 
 
-def _run(history: History, week: int, *cells: Cell, status: str = DONE, fields: Sequence[str] = ("voornamen",)) -> None:
+def _run(
+    history: History,
+    week: int,
+    *cells: Cell,
+    status: str = DONE,
+    fields: Sequence[str] = ("voornamen",),
+    compared: Sequence[str] | None = None,
+) -> None:
     moment = WEEKS[week]
     delivery = StoredDelivery(f"{next(_number):032d}", "ddd", "personen", "geaccepteerd", moment, moment, "", 1, {})
     facts = {"coverage": [{"field": name, "coverage": "vergeleken"} for name in fields]}
     new = NewRun(*NAMES, status, moment, moment, delivery.id, None, facts)
-    history.write(new, [delivery], _frame(cells) if status == DONE else None, None)
+    found = _frame(cells) if status == DONE else None
+    history.write(new, [delivery], found, None, compared=compared)
 
 
 def _stood(history: History, since: int) -> list[bool]:
@@ -83,5 +91,12 @@ def test_a_field_counts_from_when_it_was_compared(history: History) -> None:
     _run(history, 0, fields=["geslacht"])
     assert _stood(history, 0) == [True, True, False]
     _run(history, 1, OLD)
+    _run(history, 2, OLD, LATER)
+    assert _stood(history, 0) == [True, False, False]
+
+
+def test_a_field_that_was_dropped_for_a_while_proves_nothing(history: History) -> None:
+    _run(history, 0, OLD)
+    _run(history, 1, compared=())
     _run(history, 2, OLD, LATER)
     assert _stood(history, 0) == [True, False, False]

@@ -263,7 +263,7 @@ def test_lives_are_exact_after_killed_quarantined_and_repeated_runs(weeks: Weeks
 
 
 # Numbers of runs, of which there are more, and what the clock said.
-_OWN = ("id", "opened_run", "closed_run", "predecessor", "age_runs", "first_seen", "closed")
+_OWN = ("id", "opened_run", "closed_run", "predecessor", "age", "age_runs", "first_seen", "closed")
 
 
 def _without_numbers(rows: list[Row], *less: str) -> list[tuple[str, ...]]:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
+import polars as pl
+
 from kmgb.catalogue.fields import Entity, Field
 
 HIDDEN = "•••"
 _TAIL = 3
+# What cannot be a value of the field, and may be one of another that is sensitive: a column that is mapped wrongly must
+# not show a BSN for initials, or an address for a birthday.
+_STRAY_TEXT = r"[0-9]{8,}|[1-9][0-9]{3} ?[A-Za-z]{2}\b"
+_STRAY_DAY = r"[A-Za-z]|[0-9]{9,}"
 
 
 def masked(value: str | None, field: Field | None) -> str:
@@ -15,11 +23,28 @@ def masked(value: str | None, field: Field | None) -> str:
     """
     if value is None or value == "":
         return ""
+    if field is not None and not field.sensitive and field.personal and re.search(_strays(field), value):
+        return HIDDEN
     if field is None or not field.sensitive:
         return value
     if field.key_role in ("primary", "alternative"):
         return HIDDEN + value[-_TAIL:]
     return HIDDEN
+
+
+def hidden(value: pl.Expr, name: pl.Expr, entity: Entity) -> pl.Expr:
+    """True where a value (text) of the field called `name` must not be shown; as `masked` has it."""
+    fields = [field for field in (*entity.fields, *entity.parts) if field.personal]
+    sensitive = name.is_in([field.name for field in fields if field.sensitive])
+    patterns: dict[str, list[str]] = {}
+    for field in fields:
+        patterns.setdefault(_strays(field), []).append(field.name)
+    stray = [name.is_in(names) & value.str.contains(pattern) for pattern, names in patterns.items()]
+    return pl.any_horizontal(sensitive, *stray).fill_null(value=False)
+
+
+def _strays(field: Field) -> str:
+    return _STRAY_DAY if field.datatype in ("date", "partial_date") else _STRAY_TEXT
 
 
 def masked_key(key: str, key_field: str, entity: Entity) -> str:

@@ -11,7 +11,8 @@ import typer
 
 from kmgb.catalogue.fields import SEVERITIES
 from kmgb.cli.output import opened, say, show_table
-from kmgb.errors import KmgbError
+from kmgb.errors import KmgbError, nearest
+from kmgb.report.causes import CAUSES
 from kmgb.run.decide import ClusterToday, cluster_today, in_last_runs
 from kmgb.run.municipality import Municipality
 from kmgb.store.decisions import Decision, Reported
@@ -229,6 +230,8 @@ def _pattern(
     known = municipality.catalogue[entity]
     if field:
         field = known[field].name
+    if cause is not None and cause not in CAUSES:
+        raise KmgbError(f"{cause!r} is geen oorzaak. {nearest(cause, list(CAUSES))}".rstrip())
     if (van is None) != (naar is None):
         raise KmgbError('Noem --van en --naar samen; schrijf "" voor leeg.')
     values = None if van is None or naar is None else (van, naar)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import typer
 
-from kmgb.catalogue.fields import Entity
+from kmgb.catalogue.fields import SEVERITIES, Entity
 from kmgb.catalogue.masking import HIDDEN, masked, masked_key
 from kmgb.cli.output import opened, say, show_table
 from kmgb.errors import KmgbError, nearest
@@ -53,10 +53,10 @@ def show_clusters(
     run: Annotated[int, typer.Argument(help="nummer van een run; zie kmgb history list")],
     aantal: Annotated[int, typer.Option("--aantal", min=1, help="hoeveel clusters")] = 30,
 ) -> None:
-    """The clusters, the largest first, each with its number to decide by. Values are masked."""
+    """The clusters, the gravest and then the largest first, each with its number to decide by. Values are masked."""
     municipality = opened(context)
     stored = municipality.history.run(run)
-    clusters = municipality.history.clusters(run)
+    clusters = sorted(municipality.history.clusters(run), key=lambda line: SEVERITIES.index(line["severity"]))
     if not clusters:
         say(f"Run {run} heeft geen clusters.")
         return
@@ -180,8 +180,12 @@ def _cluster_row(
     def shown(value: str | None, key_field: str) -> str:
         return _shown(value, {"field": line["field"], "kind": line["kind"], "key_field": key_field}, entity) or "(leeg)"
 
+    def both(ours: str | None, theirs: str | None, key_field: str) -> str:
+        hidden = line["field"] and not ours and not theirs  # two empty sides are no finding
+        return "(niet getoond)" if hidden else f"{shown(ours, key_field)} → {shown(theirs, key_field)}"
+
     examples = [
-        f"{masked_key(key, key_field, entity)}: {shown(ours, key_field)} → {shown(theirs, key_field)}"
+        f"{masked_key(key, key_field, entity)}: {both(ours, theirs, key_field)}"
         for (key, ours, theirs), key_field in zip(line["examples"], whose, strict=True)
     ]
     pair = [shown(line[end], whose[0]) for end in ("from", "to") if line[end] is not None]

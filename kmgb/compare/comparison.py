@@ -13,7 +13,7 @@ import polars as pl
 
 from kmgb.catalogue.columns import FAULT, RAW, REASON, ROW
 from kmgb.compare.cells import UNDECIDED, Look, as_text, cell_findings, look
-from kmgb.compare.kinds import FINDING_COLUMNS, KEY, KEY_SEPARATOR, OTHER, Fate, Kind
+from kmgb.compare.kinds import FINDING_COLUMNS, INVALID, INVALID_SOURCE, KEY, KEY_SEPARATOR, OTHER, Fate, Kind
 from kmgb.compare.match import Matched, Rows, key_text, match
 from kmgb.compare.pairs import EXPECTED, OTHER_KEY, VIA, Pairs, suffixed
 from kmgb.compare.plan import CellPlan, Plan
@@ -158,10 +158,23 @@ def _cell_findings(suspects: pl.DataFrame, distributie: Side, afnemer: Side, pla
     if not plan.compared:  # only the key is held on both sides: rows can still be absent or double
         return pl.DataFrame(schema=FINDING_COLUMNS)
     found = cell_findings(_with_raws(suspects, distributie, afnemer, plan), plan.compared)
-    failing = afnemer.invalid.unique(["field", ROW], keep="first", maintain_order=True)
-    failing = failing.select(pl.col(ROW).alias(ROW + OTHER), "field", pl.format("ongeldig:{}", "check").alias("check"))
-    marked = found.join(failing, on=[ROW + OTHER, "field"], how="left")
-    named = pl.when(pl.col("kind") == Kind.AFWIJKEND).then(pl.coalesce("rule", "check")).otherwise("rule")
+    ours, theirs = (
+        side.invalid.unique(["field", ROW], keep="first", maintain_order=True).select(
+            pl.col(ROW).alias(row), "field", pl.format(prefix + "{}", "check").alias(name)
+        )
+        for side, row, prefix, name in (
+            (distributie, ROW, INVALID_SOURCE, "source"),
+            (afnemer, ROW + OTHER, INVALID, "check"),
+        )
+    )
+    marked = found.join(theirs, on=[ROW + OTHER, "field"], how="left").join(ours, on=[ROW, "field"], how="left")
+    named = (
+        pl.when(pl.col("kind") == Kind.AFWIJKEND)
+        .then(pl.coalesce("rule", "check", "source"))
+        .when(pl.col("kind") == Kind.LEEG_IN_APPLICATIE)
+        .then(pl.coalesce("rule", "source"))
+        .otherwise("rule")
+    )
     return _shaped(marked.with_columns(named.alias("rule")))
 
 

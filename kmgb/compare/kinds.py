@@ -68,6 +68,8 @@ FINDING_COLUMNS: Final = {
     "afnemer_value": pl.String,
     "severity": pl.String,
 }
+# Rules of a cell that differs: the application's value fails a check, or only the distribution's does.
+INVALID, INVALID_SOURCE = "ongeldig:", "bron_ongeldig:"
 KEY: Final = "__sleutel"
 KEY_SEPARATOR: Final = "|"
 OTHER: Final = "__afnemer"  # suffix of the application's columns in a pair

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from kmgb.compare.kinds import Kind
+from kmgb.compare.kinds import INVALID, INVALID_SOURCE, Kind
 from kmgb.explain.columns import proposals, wrong_columns
 from kmgb.explain.context import EXPLAINED_COLUMNS, Cause, Context
 from kmgb.explain.formats import formats
@@ -62,13 +62,19 @@ def explain(findings: pl.DataFrame, context: Context) -> pl.DataFrame:
 
 def gather(findings: pl.DataFrame, context: Context) -> Evidence:
     """All that can be said of the findings without the other applications; the last use of the compared rows."""
-    work = findings.with_row_index("nr")
-    seen = seen_values(work, context)
-    missed = _missed(work, seen, context)
+    every = findings.with_row_index("nr")
+    # What the source itself has wrong is nobody's missed change or slip of the pen, also where the old value is still
+    # there.
+    invalid = pl.col("rule").fill_null("").str.starts_with(INVALID_SOURCE)
+    work = every.filter(~invalid)
+    seen = seen_values(every, context)
+    outside = left_population(work, context)
+    missed = _missed(every, seen, outside.filter(~pl.col("received")), context)
     written, fitting = formats(work, context)
     tables = table_changes(work, context)
     doubted = _doubted(work, context)
     before = [
+        _source_invalid(every.filter(invalid)),
         _under_way(missed, context),
         _tables(tables.filter(pl.col("step").is_not_null())),
         _columns(work, context),
@@ -76,12 +82,13 @@ def gather(findings: pl.DataFrame, context: Context) -> Evidence:
     behind = [
         _tables(tables.filter(pl.col("step").is_null())),
         _formats(written),
-        _in_onderzoek(doubted),
+        _in_onderzoek(doubted, context),
         _by_hand(work, seen, fitting, context),
+        _still_there(outside.filter("received"), context),
         unknown(work, fitting, context),
     ]
     return Evidence(
-        work=work,
+        work=every,
         missed=missed,
         doubted=doubted,
         before=_in_order(before),
@@ -114,12 +121,30 @@ def _no_rows(field: str) -> pl.DataFrame:
     raise AssertionError(f"the rows of the comparison are gone; {field} was asked for too late")
 
 
-def _missed(work: pl.DataFrame, seen: pl.DataFrame, context: Context) -> pl.DataFrame:
+def _missed(work: pl.DataFrame, seen: pl.DataFrame, outside: pl.DataFrame, context: Context) -> pl.DataFrame:
     """The findings that are an earlier state of the source. Columns: nr, key, field, kind, afnemer_value,
     after, until, day, under_way.
     """
-    every = stale(work, seen, left_population(work, context), context)
+    every = stale(work, seen, outside.select("nr", "after", "until"), context)
     return every.join(work.select("nr", "key", "field", "kind", "afnemer_value"), on="nr")
+
+
+def _source_invalid(rows: pl.DataFrame) -> pl.DataFrame:
+    evidence = (
+        "Geen oorzaak bewezen: de waarde in de distributie voldoet niet aan haar controle, die van de applicatie wel."
+    )
+    return _claim(rows, Cause.ONBEKEND, pl.lit(evidence))
+
+
+def _still_there(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+    """Rows that left the population by a change that the application did receive: no cause, but a clear story."""
+    evidence = pl.format(
+        "Geen oorzaak bewezen: de rij ging tussen {} en {} uit de populatie; de applicatie heeft die wijziging, maar "
+        "de rij staat er nog.",
+        context.day(pl.col("after")),
+        context.day(pl.col("until")),
+    )
+    return _claim(rows, Cause.ONBEKEND, evidence)
 
 
 def _claim(rows: pl.DataFrame, cause: Cause, evidence: pl.Expr, transform: pl.Expr | None = None) -> pl.DataFrame:
@@ -138,9 +163,11 @@ def _doubted(work: pl.DataFrame, context: Context) -> pl.DataFrame:
     return work.filter(pl.col("field") != "").join(doubted, on=["key", "field"], how="semi").select("nr")
 
 
-def _in_onderzoek(rows: pl.DataFrame) -> pl.DataFrame:
+def _in_onderzoek(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
     """Doubt is a circumstance: a cause that is proven goes before it."""
-    evidence = f"De bron heeft dit gegeven zelf in onderzoek, net als dat van {rows.height} bevindingen in totaal."
+    others = f", net als dat van {rows.height - 1} andere bevindingen" if rows.height > 2 else ""
+    day = context.peildatum_distributie.astimezone(context.timezone)
+    evidence = f"De bron heeft dit gegeven op {day:%Y-%m-%d} zelf in onderzoek{others}."
     return _claim(rows, Cause.BRON_IN_ONDERZOEK, pl.lit(evidence))
 
 
@@ -220,7 +247,7 @@ def _by_hand(work: pl.DataFrame, seen: pl.DataFrame, fitting: pl.DataFrame, cont
     if since is None or since >= context.peildatum_distributie or later > LATER:
         return _claim(work.head(0), Cause.HANDMATIG, pl.lit(""))
     # A reason that the comparison found (axes exchanged, degrees) is not the work of a hand; failing a check may be.
-    plain = pl.col("rule").is_null() | pl.col("rule").str.starts_with("ongeldig:")
+    plain = pl.col("rule").is_null() | pl.col("rule").str.starts_with(INVALID)
     other_value = pl.col("kind").is_in([Kind.AFWIJKEND, Kind.LEEG_IN_BRON]) & pl.col("afnemer_value").is_not_null()
     surplus = pl.col("kind") == Kind.OVERTOLLIG
     misspelt = work.filter((pl.col("kind") == Kind.ONGELDIG) & (pl.col("field") != "")).select("key")

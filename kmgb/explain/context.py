@@ -102,3 +102,9 @@ class Context:
     def day(self, moment: pl.Expr) -> pl.Expr:
         """The day jjjj-mm-dd of a moment, as people here name it."""
         return moment.dt.convert_time_zone(self.zone).dt.strftime("%Y-%m-%d")
+
+
+def known_mutations(context: Context) -> pl.DataFrame:
+    """The mutations that lie before the distribution's own peildatum; what came later is not in what was compared."""
+    before = pl.col("until") <= context.peildatum_distributie
+    return context.mutations.filter(before & (pl.col("after") < pl.col("until")))

@@ -10,7 +10,7 @@ import polars as pl
 from kmgb.compare.former import EQUAL, held
 from kmgb.compare.kinds import Kind
 from kmgb.compare.sets import SETS
-from kmgb.explain.context import Context
+from kmgb.explain.context import Context, known_mutations
 from kmgb.explain.sent import aware_messages
 from kmgb.mutations.derive import APPEARED, CHANGED, VANISHED
 
@@ -20,12 +20,6 @@ _SET_OF: Final = {name: members[0] for members in SETS for name in members}
 _WHOLE_DAY: Final = r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$"
 # A dump this much later than the distribution's may hold what the distribution has not shown yet.
 LATER: Final = timedelta(days=1)
-
-
-def known_mutations(context: Context) -> pl.DataFrame:
-    """The mutations that lie before the distribution's own peildatum; what came later is not in what was compared."""
-    before = pl.col("until") <= context.peildatum_distributie
-    return context.mutations.filter(before & (pl.col("after") < pl.col("until")))
 
 
 def set_name(column: str) -> pl.Expr:
@@ -71,7 +65,7 @@ def stale(work: pl.DataFrame, seen: pl.DataFrame, outside: pl.DataFrame, context
     every = pl.concat([cells, moved, outside, _replaced_keys(work, came)])
     newest = every.sort("until", descending=True).unique("nr", keep="first", maintain_order=True)
     dated = newest.join(_days(work, newest, context), on="nr", how="left")
-    sent = _sent_before(work, newest, context)
+    sent = _sent_before(work, dated, context)
     return dated.with_columns((_under_way(context) & ~pl.col("nr").is_in(sent.implode())).alias("under_way"))
 
 
@@ -112,13 +106,17 @@ def _under_way(context: Context) -> pl.Expr:
     return (pl.col("after") >= context.edge) | dated
 
 
-def _sent_before(work: pl.DataFrame, newest: pl.DataFrame, context: Context) -> pl.Series:
-    """The findings whose change was sent before the grace period began, whatever day it names: no longer on its way."""
+def _sent_before(work: pl.DataFrame, dated: pl.DataFrame, context: Context) -> pl.Series:
+    """The findings whose change was sent before the grace period began: no longer on its way.
+
+    A message of before the day that the change itself names was about something else.
+    """
     messages = aware_messages(context.messages)
     if messages is None:
         return pl.Series(dtype=pl.UInt32)
-    told = newest.join(work.select("nr", "key"), on="nr").join(messages, on="key")
-    return told.filter((pl.col("moment") > pl.col("after")) & (pl.col("moment") < context.edge))["nr"]
+    told = dated.join(work.select("nr", "key"), on="nr").join(messages, on="key")
+    about = (pl.col("moment") > pl.col("after")) & (_date("moment", context) >= pl.col("day")).fill_null(value=True)
+    return told.filter(about & (pl.col("moment") < context.edge))["nr"]
 
 
 def _days(work: pl.DataFrame, newest: pl.DataFrame, context: Context) -> pl.DataFrame:

@@ -6,8 +6,7 @@ import polars as pl
 
 from kmgb.compare.former import typed
 from kmgb.compare.kinds import Kind
-from kmgb.explain.context import Context
-from kmgb.explain.history import known_mutations
+from kmgb.explain.context import Context, known_mutations
 from kmgb.mutations.derive import CHANGED
 
 _STEP = ("nr", "after", "until")
@@ -16,12 +15,12 @@ _STEP = ("nr", "after", "until")
 def left_population(work: pl.DataFrame, context: Context) -> pl.DataFrame:
     """The rows of kind buiten_populatie that the newest change of a population field put outside.
 
-    Columns: nr, after, until. Proven by judging the row as it was before that change; so only where every field of the
-    population is compared, and its value therefore known.
+    Columns: nr, after, until, received (the application does have that change: only the row is still there). Proven by
+    judging the row as it was before that change; so only where every field of the population is compared, and its
+    value therefore known.
     """
-    nothing = pl.DataFrame(
-        schema={"nr": pl.UInt32, "after": pl.Datetime("us", "UTC"), "until": pl.Datetime("us", "UTC")}
-    )
+    moment = pl.Datetime("us", "UTC")
+    nothing = pl.DataFrame(schema={"nr": pl.UInt32, "after": moment, "until": moment, "received": pl.Boolean})
     names = sorted(set(context.plan.population.meta.root_names()))
     rows = work.filter(pl.col("kind") == Kind.BUITEN_POPULATIE).select("nr", "key")
     changes = known_mutations(context).filter(pl.col("field").is_in(names) & (pl.col("change") == CHANGED))
@@ -38,4 +37,6 @@ def left_population(work: pl.DataFrame, context: Context) -> pl.DataFrame:
         joined = before.join(now, on="key", how="left").join(old, on="nr", how="left")
         before = joined.with_columns(pl.when("changed").then("old").otherwise(name).alias(name)).drop("old", "changed")
     inside = before.filter(context.plan.population.fill_null(value=False))
-    return inside.select(_STEP)
+    differing = work.filter(pl.col("field").is_in(names)).select("key", "field")
+    missed = newest.join(differing, on=["key", "field"], how="semi")["nr"].unique()
+    return inside.select(*_STEP, (~pl.col("nr").is_in(missed.implode())).alias("received"))

@@ -8,7 +8,8 @@ from typing import Final
 import polars as pl
 
 from kmgb.compare.kinds import Kind
-from kmgb.explain.context import Cause, Context
+from kmgb.explain.context import Cause, Context, known_mutations
+from kmgb.mutations.derive import VANISHED
 
 _SENT: Final = ("ok", "fout")
 _NOTHING = pl.lit(None, dtype=pl.String)
@@ -65,14 +66,19 @@ def _by_messages(missed: pl.DataFrame, context: Context) -> pl.DataFrame:
         return pl.DataFrame(schema=shape)
     first, last = sent["moment"].min(), sent["moment"].max()
     logged = sent.with_columns(pl.lit(value=True).alias("logged"))
-    told = missed.select("nr", "key", "kind", "after", "until").join(logged, on="key", how="left")
-    later = (pl.col("moment") > pl.col("after")) & (pl.col("moment") <= context.peildatum_afnemer)
+    asked = missed.select("nr", "key", "kind", "after", "until").join(_windows(missed, context), on="nr")
+    told = asked.join(logged, on="key", how="left")
+    later = (pl.col("moment") > pl.col("from")) & (pl.col("moment") <= context.peildatum_afnemer)
+    ambiguous = (pl.col("moment") > pl.col("after")) & (pl.col("moment") <= pl.col("from")) & pl.col("partly")
     # A message of which the moment cannot be read may be the one that is looked for.
     unread = pl.col("logged") & pl.col("moment").is_null()
     status = pl.when(later).then(pl.col("status").str.strip_chars().str.to_lowercase())
     grouped = told.group_by("nr", "kind", "after", "until").agg(
         *((status == word).any().alias(word) for word in _SENT),
-        (unread | (later & ~status.is_in(_SENT).fill_null(value=False))).fill_null(value=False).any().alias("unclear"),
+        (unread | ambiguous | (later & ~status.is_in(_SENT).fill_null(value=False)))
+        .fill_null(value=False)
+        .any()
+        .alias("unclear"),
     )
     # At a quiet hour the last message is older than the peildatum; a day is no hole.
     covered = (pl.lit(first) <= pl.col("after")) & (pl.lit(last) >= pl.col("until") - _DAY)
@@ -92,6 +98,25 @@ def _by_messages(missed: pl.DataFrame, context: Context) -> pl.DataFrame:
         .then(pl.lit("in het berichtenlog, dat die tijd beslaat, staat geen bericht voor deze sleutel"))
     )
     return grouped.select("nr", cause.alias("message_cause"), reason.alias("message_reason"))
+
+
+def _windows(missed: pl.DataFrame, context: Context) -> pl.DataFrame:
+    """From when on a message of this key can be about the missed change. Columns: nr, from, partly.
+
+    The change's own day says so. Without one, a message inside the step may be about another change of that row: where
+    the application does have one of those (`partly`), only what was sent after the step counts.
+    """
+    steps = ["key", "after", "until"]
+    fields = ["", *context.cells]
+    changed = known_mutations(context).filter(pl.col("field").is_in(fields) & (pl.col("change") != VANISHED))
+    lacking = missed.group_by(steps).agg(pl.len().alias("lacking"))
+    both = changed.group_by(steps).agg(pl.len().alias("all")).join(lacking, on=steps)
+    partly = both.filter(pl.col("all") > pl.col("lacking")).select(*steps, pl.lit(value=True).alias("partly"))
+    own = pl.col("day").cast(pl.Datetime("us")).dt.replace_time_zone(context.zone).dt.convert_time_zone("UTC")
+    asked = missed.join(partly, on=steps, how="left", maintain_order="left")
+    mixed = pl.col("partly").fill_null(value=False) & pl.col("day").is_null()
+    start = pl.when(mixed).then("until").otherwise("after")
+    return asked.select("nr", pl.coalesce(own, start).alias("from"), mixed.alias("partly"))
 
 
 def _by_indication(missed: pl.DataFrame, context: Context, *, fit: bool) -> pl.DataFrame:

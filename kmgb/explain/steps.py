@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from kmgb.compare.cells import UNDECIDED
-from kmgb.compare.kinds import Kind
+from kmgb.compare.kinds import INVALID_SOURCE, Kind
 from kmgb.explain.context import Cause
 
 APPLICATION, RESEND, DISTRIBUTION = "herstellen_applicatie", "herzenden", "herstellen_distributie"
@@ -49,7 +49,8 @@ def next_step() -> pl.Expr:
     by_cause = cause.replace_strict({c.value: step for c, step in BY_CAUSE.items()}, default=None)
     by_kind = kind.replace_strict({k.value: step for k, step in BY_KIND.items()}, default=None)
     outdated = pl.when(pl.col("former_until").is_not_null() & (kind != Kind.BUITEN_POPULATIE)).then(pl.lit(RESEND))
-    return pl.coalesce(*pairs, by_cause, outdated, by_kind, _side()).alias("next_step")
+    invalid = pl.when(pl.col("rule").fill_null("").str.starts_with(INVALID_SOURCE)).then(pl.lit(DISTRIBUTION))
+    return pl.coalesce(invalid, *pairs, by_cause, outdated, by_kind, _side()).alias("next_step")
 
 
 def _side() -> pl.Expr:

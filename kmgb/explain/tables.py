@@ -6,9 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from kmgb.compare.kinds import Kind
-from kmgb.explain.context import Context
-from kmgb.explain.history import known_mutations
+from kmgb.compare.kinds import INVALID, Kind
+from kmgb.explain.context import Context, known_mutations
 from kmgb.mutations.derive import CHANGED
 
 # Divisions of the country and the town, which are redrawn now and then: CBS wijken and buurten, herindelingen.
@@ -34,7 +33,7 @@ def table_changes(work: pl.DataFrame, context: Context) -> pl.DataFrame:
     names = [cell.name for cell in context.plan.compared if cell.name in REGIONS or cell.codes]
     rows = work.filter(pl.col("field").is_in(names) & (pl.col("kind") == Kind.AFWIJKEND))
     # A code that fails its check is no older code.
-    rows = rows.filter(~pl.col("rule").fill_null("").str.starts_with("ongeldig:"))
+    rows = rows.filter(~pl.col("rule").fill_null("").str.starts_with(INVALID))
     moved = work.filter(pl.col("field").is_in(_ADDRESS)).select("key").unique()
     rows = rows.join(moved, on="key", how="anti")
     rows = rows.filter(pl.len().over("field", "distributie", "afnemer_value") >= _ALIKE)

@@ -209,6 +209,7 @@ class EntiteitMapping(_Model):
     peildatum: datetime | date | None = None
     peildatum_uit_naam: str = ""
     volledig: bool = True
+    onveranderd: bool = False
     bandbreedte: float | None = Field(default=None, gt=0, le=100)
     populatie: Populatie = Populatie()
     velden: dict[str, Veld]

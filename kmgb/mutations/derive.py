@@ -7,6 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from kmgb.catalogue.columns import FAULT, RAW, UNREADABLE
+from kmgb.compare.cells import as_text
 from kmgb.compare.comparison import Side, compare
 from kmgb.compare.kinds import Kind
 from kmgb.compare.match import key_text
@@ -22,7 +23,8 @@ _CELL_KINDS = (Kind.AFWIJKEND, Kind.LEEG_IN_APPLICATIE, Kind.LEEG_IN_BRON, Kind.
 def mutations(old: Side, new: Side, plan: Plan, after: datetime, until: datetime) -> pl.DataFrame:
     """Every cell and row of the distribution that was one thing at `after` and another at `until`.
 
-    Columns: MUTATION_COLUMNS, sorted by key and field; a whole row has field "".
+    Columns: MUTATION_COLUMNS, sorted by key and field; a whole row has field "". A row that went leaves what stood in
+        it behind, one line per filled field.
     Nulls: a null value is an empty cell. A cell that could not be read on one side is not a change, nor is a row whose
         key occurs twice or that was not read whole: of those nothing can be told.
     """
@@ -49,7 +51,23 @@ def mutations(old: Side, new: Side, plan: Plan, after: datetime, until: datetime
     changed = findings.select(
         facts.get(name, pl.col(name)).cast(dtype).alias(name) for name, dtype in MUTATION_COLUMNS.items()
     )
-    return changed.filter(pl.col("change").is_not_null()).sort("key", "field")
+    changed = changed.filter(pl.col("change").is_not_null())
+    gone = changed.filter((pl.col("field") == "") & (pl.col("change") == VANISHED))
+    return pl.concat([changed, *_left_behind(gone, old, plan)]).sort("key", "field")
+
+
+def _left_behind(gone: pl.DataFrame, old: Side, plan: Plan) -> list[pl.DataFrame]:
+    """The filled cells of the rows that went: who else should have had such a row shows only in them."""
+    if gone.is_empty():
+        return []
+    rows = old.accepted.with_columns(key_text(plan.key).alias("key")).join(gone, on="key", how="semi")
+    step = gone.drop("field", "old")
+    return [
+        step.join(rows.select("key", as_text(pl.col(cell.name), cell).alias("old")).drop_nulls(), on="key")
+        .with_columns(pl.lit(cell.name).alias("field"))
+        .select(gone.columns)
+        for cell in plan.compared
+    ]
 
 
 def unnamed_rows(side: Side, other: Side, plan: Plan) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from kmgb.report.words import Words, kind_words
 
-_CAUSES: Mapping[str, Words] = {
+CAUSES: Mapping[str, Words] = {
     "veldtoewijzing": Words(
         "veldtoewijzing",
         "Eén kolom verschilt in bijna alle rijen: niet de gegevens zijn fout, maar de koppeling van kolom en veld.",
@@ -82,7 +82,7 @@ _STEPS: Mapping[str, Words] = {
     "geen": Words("niets doen", "niemand", ""),
     "": Words("nog te bepalen", "gegevensbeheerder", ""),
 }
-CAUSE_ORDER, STEP_ORDER = tuple(_CAUSES), tuple(_STEPS)
+CAUSE_ORDER, STEP_ORDER = tuple(CAUSES), tuple(_STEPS)
 
 # The step for which the advice of a cause was written; with another step that step's own advice holds.
 _STEP_OF: Mapping[str, str] = {
@@ -109,7 +109,7 @@ _STATUSES: Mapping[str, str] = {
 
 def cause_words(cause: str) -> Words:
     """Name, meaning and advice of a cause."""
-    return _CAUSES.get(cause) or Words(cause.replace("_", " "), "", "")
+    return CAUSES.get(cause) or Words(cause.replace("_", " "), "", "")
 
 
 def step_words(step: str) -> Words:

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from kmgb.catalogue.fields import Entity
-from kmgb.catalogue.masking import HIDDEN, masked_key
+from kmgb.catalogue.masking import HIDDEN, hidden, masked_key
 from kmgb.report.evidence import holds_persons, masked_evidence
 from kmgb.store.runs import StoredRun
 
@@ -54,15 +54,18 @@ def mask_findings(findings: pl.DataFrame, entity: Entity) -> pl.DataFrame:
 
     The evidence of a cause holds names, days of peildatums and counts; only a day out of a person's row is hidden.
     """
-    sensitive = [field.name for field in (*entity.fields, *entity.parts) if field.sensitive]
     key_hidden = any(entity[name].sensitive for name in _key_fields(findings))
-    hidden = pl.col("field").is_in(sensitive)
+    of_key = pl.lit(value=False)
     if key_hidden:
         # A finding about a row, and one about an invalid part of a key, has the whole key for its value.
         part = (pl.col("kind") == "ongeldig") & pl.col("key_field").str.split("|").list.contains(pl.col("field"))
-        hidden = hidden | ((pl.col("field") == "") & (pl.col("kind") != "dubbel")) | part
+        of_key = ((pl.col("field") == "") & (pl.col("kind") != "dubbel")) | part
     columns = [
-        pl.when(hidden & (pl.col(name) != "")).then(pl.lit(HIDDEN)).otherwise(name).alias(name) for name in _VALUES
+        pl.when((of_key | hidden(pl.col(name), pl.col("field"), entity)) & (pl.col(name) != ""))
+        .then(pl.lit(HIDDEN))
+        .otherwise(name)
+        .alias(name)
+        for name in _VALUES
     ]
     if holds_persons(entity):
         columns.append(masked_evidence("cause_evidence"))

@@ -7,19 +7,20 @@ import polars as pl
 from kmgb.catalogue.fields import Entity
 from kmgb.report.steps import RESEND, due
 
-RESENT = {"key": pl.String, "key_field": pl.String, "entity": pl.String, "why": pl.String, "since": pl.String}
+# The list goes to the people of the distribution system, so its columns are in Dutch.
+RESENT = dict.fromkeys(("sleutel", "sleutelveld", "entiteit", "waarom", "sinds"), pl.String)
 _CAUSES = {"niet_verzonden": " (niet verzonden)", "niet_ontvangen": " (niet ontvangen)"}
 
 
 def keys_to_resend(findings: pl.DataFrame, entity: Entity, zone: str) -> pl.DataFrame:
     """One row per key that has a finding whose next step is herzenden; sorted by key.
 
-    Columns in: those of `History.findings`. Out: RESENT; `why` names fields and never a value, `since` is the day
+    Columns in: those of `History.findings`. Out: RESENT; `waarom` names fields and never a value, `sinds` is the day
         (jjjj-mm-dd, in `zone`) until which the application was right, else the day on which it was first seen to be
         wrong. A row without a readable key cannot be sent again and is left out.
     """
     chosen = due(findings, RESEND)
-    labels = {field.name: field.label for field in (*entity.fields, *entity.parts)}
+    labels = {"": "hele rij"} | {field.name: field.label for field in (*entity.fields, *entity.parts)}
     told = chosen.with_columns(
         pl.col("field").replace_strict(labels, default="", return_dtype=pl.String).alias("label"),
         (_reason() + pl.col("cause").replace_strict(_CAUSES, default="", return_dtype=pl.String)).alias("reason"),
@@ -27,13 +28,18 @@ def keys_to_resend(findings: pl.DataFrame, entity: Entity, zone: str) -> pl.Data
     )
     days = [pl.col("former_until").min().alias("until"), pl.col("seen").min()]
     per_reason = told.group_by("key", "key_field", "reason").agg(pl.col("label").unique().sort().str.join(", "), *days)
-    named = pl.when(pl.col("label") != "").then(pl.col("reason") + ": " + pl.col("label")).otherwise("reason")
+    alone = pl.col("label") == labels[""]
+    named = pl.when(~alone).then(pl.col("reason") + ": " + pl.col("label")).otherwise("reason")
     per_key = per_reason.group_by("key", "key_field").agg(
         named.sort().str.join("; ").alias("why"), pl.col("until").min(), pl.col("seen").min()
     )
     return per_key.select(
-        "key", "key_field", pl.lit(entity.name).alias("entity"), "why", pl.coalesce("until", "seen").alias("since")
-    ).sort("key", "key_field")
+        pl.col("key").alias("sleutel"),
+        pl.col("key_field").alias("sleutelveld"),
+        pl.lit(entity.name).alias("entiteit"),
+        pl.col("why").alias("waarom"),
+        pl.coalesce("until", "seen").alias("sinds"),
+    ).sort("sleutel", "sleutelveld")
 
 
 def _reason() -> pl.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -37,11 +37,11 @@ def load_run(history: History, catalogue: Catalogue, stored: StoredRun, findings
     return _report(history, catalogue, stored, findings)
 
 
-def load_overview(history: History, catalogue: Catalogue, made: datetime, afnemers: Sequence[str]) -> Overview:
-    """The newest run of every controle; `afnemers` are all applications that should have one."""
+def load_overview(history: History, catalogue: Catalogue, made: datetime, afnemers: Mapping[str, str]) -> Overview:
+    """The newest run of every controle; `afnemers` are all applications that should have one, with their titles."""
     runs = tuple(_report(history, catalogue, stored, history.findings(stored)) for stored in history.newest())
     seen = {report.afnemer for report in runs}
-    return Overview(made, runs, tuple(name for name in afnemers if name not in seen))
+    return Overview(made, runs, tuple(title for name, title in afnemers.items() if name not in seen))
 
 
 def _report(history: History, catalogue: Catalogue, stored: StoredRun, findings: pl.DataFrame) -> RunReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 RESEND, REPORT_BACK = "herzenden", "terugmelden"
-_ACCEPTED, _REPORTED, _READY = "geaccepteerd", "teruggemeld", "gereed"
+_READY, _SENT = "gereed", ("verzonden", "in behandeling")
 
 
 def due(findings: pl.DataFrame, step: str) -> pl.DataFrame:
@@ -14,8 +14,9 @@ def due(findings: pl.DataFrame, step: str) -> pl.DataFrame:
     Accepted ones wait for nothing, and neither do those reported back; a terugmelding that was only made ready may be
     made once more. A row without a readable key (`rij 17`) has no object that anyone could look up.
     """
-    status, ready = pl.col("status"), (pl.col("reference_state") == _READY).fill_null(value=False)
-    waits = ~status.is_in([_ACCEPTED, _REPORTED]).fill_null(value=False)
-    again = (status == _REPORTED).fill_null(value=False) & ready & (step == REPORT_BACK)
+    # What was decided holds as well while a run cannot judge the finding, so the status does not tell it.
+    accepted = pl.col("decision").is_not_null()
+    away = [*_SENT, *([] if step == REPORT_BACK else [_READY])]
+    reported = pl.col("reference_state").is_in(away).fill_null(value=False)
     named = ~pl.col("key").str.starts_with("rij ")
-    return findings.filter((pl.col("next_step") == step) & named & (waits | again))
+    return findings.filter((pl.col("next_step") == step) & named & ~accepted & ~reported)

@@ -104,11 +104,25 @@ def meldingen(doubts: Sequence[Doubts], catalogue: Catalogue) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=MELDING).sort("register", "object", "sleutel", "veld", maintain_order=True)
 
 
+# The catalogue's source column is written in English; a register is not.
+_DUTCH = {
+    "category": "categorie",
+    "groups": "groepen",
+    "group": "groep",
+    "elements": "elementen",
+    "and": "en",
+    "or": "of",
+}
+
+
 def source_element(field: Field, register: Register) -> str:
     """The name of a field in the register itself, as the catalogue's source column has it; empty when it has none."""
     parts = [part.strip() for part in re.sub(r"\s*\([^)]*\)", "", field.source).split(";")]
     found = (match.group().strip() for mark in register.elements for part in parts if (match := re.match(mark, part)))
-    return _of_part(field, next(found, ""))
+    element = _of_part(field, next(found, ""))
+    for english, dutch in _DUTCH.items():
+        element = re.sub(rf"\b{english}\b", dutch, element)
+    return element
 
 
 def package(rows: pl.DataFrame, register: Register, made: datetime, reference: str) -> dict[str, bytes]:

@@ -242,9 +242,9 @@ def rule_words(rule: str, kind: str, entity: str) -> str:
         return _double_words(rule, entity)
     if rule.startswith(CHECK):
         return _readable(rule.removeprefix(CHECK))
-    check = rule.removeprefix("ongeldig:")
+    whose, _, check = rule.rpartition("ongeldig:")
     if check.partition(":")[0] in SENTENCES:
-        return sentence(check)
+        return ("de waarde in de bron " if whose else "") + sentence(check)
     return "; ".join(_RULES.get(part, _readable(part)) for part in rule.split("+"))
 
 

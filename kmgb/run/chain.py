@@ -116,7 +116,7 @@ class Chain:
         warnings, both = shared.keep_mutations(link.register, entity), (ours, theirs)
         deliveries = [stored(side.manifest) for side in both]
         if not all(side.accepted for side in both):
-            new = new_run(link.name, QUARANTINE, shared.now, both, _facts(link, shared, warnings), {})
+            new = new_run(link.name, QUARANTINE, shared.times, both, _facts(link, shared, warnings), {})
             run_id, changes = municipality.history.write(new, deliveries, None, None)
             reasons = tuple(reason for side in both if not side.accepted for reason in side.manifest.reasons)
             return Result(*link.name, QUARANTINE, run_id, changes=changes, reasons=reasons, warnings=warnings)
@@ -125,7 +125,7 @@ class Chain:
         shared.forget(link.register, entity.name)
         unjudged, whole = dict(comparison.unjudged.iter_rows()), link.theirs.volledig
         run_id, changes = municipality.history.write(
-            new_run(link.name, DONE, shared.now, both, _facts(link, shared, warnings), outcome_of(comparison, [])),
+            new_run(link.name, DONE, shared.times, both, _facts(link, shared, warnings), outcome_of(comparison, [])),
             deliveries,
             comparison.findings,
             clusters(comparison.findings),

@@ -17,6 +17,7 @@ from kmgb.catalogue.fields import Entity
 from kmgb.compare.comparison import Comparison
 from kmgb.compare.kinds import Fate
 from kmgb.compare.match import key_text
+from kmgb.crosscheck.model import RULE
 from kmgb.errors import KmgbError
 from kmgb.explain import EXPLAINED_COLUMNS, clusters
 from kmgb.explain.causes import Evidence, conclude, gather
@@ -54,7 +55,6 @@ class _Compared:
     """A controle whose rows were compared, waiting for what the others say."""
 
     controle: _Controle
-    started: datetime
     landed: tuple[Landed, Landed]
     comparison: Comparison  # without its pairs
     evidence: Evidence
@@ -102,7 +102,7 @@ def check(
     for mapping, entity in chosen:
         yield from _registers(chain, mapping, entity)
     compared = [one for one in ended if isinstance(one, _Compared)]
-    yield from _own_checks(crossing, [one.controle for one in compared], now)
+    yield from _own_checks(crossing, [one.controle for one in compared])
     sides = {one.controle.name: one.side for one in compared}
     for one in ended:
         yield one if isinstance(one, Result) else _settled(crossing, chain, one, sides)
@@ -133,7 +133,7 @@ def _compare(municipality: Municipality, crossing: Crossing, controle: _Controle
     landed = shared.land(source, entity.name), land_dump(municipality, mapping, entity.name, now)
     warnings = shared.keep_mutations(source, entity)
     if not all(side.accepted for side in landed):
-        return _quarantined(municipality, controle, landed, warnings, now)
+        return _quarantined(municipality, controle, landed, warnings, shared.times)
     ours, theirs = source.entiteit[entity.name], mapping.entiteit[entity.name]
     left = shared.ready(source, entity, theirs)
     key, history = comparison_key(entity, theirs), theirs.historie == "historie"
@@ -149,12 +149,11 @@ def _compare(municipality: Municipality, crossing: Crossing, controle: _Controle
     crossed = crossing.of_application(source, mapping, entity, (left, right), comparison)
     return _Compared(
         controle=controle,
-        started=now,
         landed=landed,
         comparison=comparison.without_pairs(),
         evidence=evidence,
         crossed=crossed,
-        warnings=(*warnings, *inputs.warnings),
+        warnings=(*warnings, *inputs.warnings, *crossing.warnings(controle.name)),
     )
 
 
@@ -163,13 +162,23 @@ def _quarantined(
     controle: _Controle,
     landed: tuple[Landed, Landed],
     warnings: Sequence[str],
-    now: datetime,
+    times: tuple[datetime, datetime],
 ) -> Result:
     facts = facts_of(municipality, controle.source, controle.mapping, controle.entity, warnings)
-    new = new_run(controle.name, QUARANTINE, now, landed, facts, {})
+    new = new_run(controle.name, QUARANTINE, times, landed, facts, {})
     run_id, changes = municipality.history.write(new, [stored(side.manifest) for side in landed], None, None)
-    reasons = tuple(reason for side in landed if not side.accepted for reason in side.manifest.reasons)
-    return Result(*controle.name, QUARANTINE, run_id, changes=changes, reasons=reasons, warnings=tuple(warnings))
+    return Result(
+        *controle.name, QUARANTINE, run_id, changes=changes, reasons=_refusals(landed), warnings=tuple(warnings)
+    )
+
+
+def _refusals(landed: tuple[Landed, Landed]) -> tuple[str, ...]:
+    """Per refused side which file it is and why."""
+    return tuple(
+        f"Van de {name} is {side.manifest.file} geweigerd: {' '.join(side.manifest.reasons)}"
+        for name, side in zip(("distributie", "applicatie"), landed, strict=True)
+        if not side.accepted
+    )
 
 
 def _settled(crossing: Crossing, chain: Chain, one: _Compared, sides: Mapped[tuple[str, str], OtherSide]) -> Result:
@@ -187,7 +196,9 @@ def _settled(crossing: Crossing, chain: Chain, one: _Compared, sides: Mapped[tup
         ).sort("key", "field", "kind", "rule", nulls_last=True)
         comparison = replace(one.comparison, findings=found)
         facts = facts_of(municipality, controle.source, controle.mapping, controle.entity, one.warnings)
-        new = new_run(controle.name, DONE, one.started, one.landed, facts, outcome_of(comparison, one.crossed.judged))
+        new = new_run(
+            controle.name, DONE, crossing.shared.times, one.landed, facts, outcome_of(comparison, one.crossed.judged)
+        )
         unjudged = dict(one.comparison.unjudged.iter_rows())
         whole = one.evidence.context.plan.whole
         run_id, changes = municipality.history.write(
@@ -245,11 +256,12 @@ def _earlier(shared: Distributie, source: Mapping, mapping: Mapping, entity: Ent
     day = day_of(municipality, shared.land(source, entity.name).manifest)
     plan = comparison_plan(municipality.catalogue, entity, ours, theirs, coverage(entity, ours, theirs), day)
     findings = municipality.history.findings(last)
+    findings = findings.filter(~pl.col("rule").fill_null("").str.starts_with(RULE))
     unknown = findings.filter(pl.col("status") == "onbekend")["key"]
     return OtherSide(mapping.naam, plan, municipality.history.delivery(last.afnemer_id).peildatum, findings, unknown)
 
 
-def _own_checks(crossing: Crossing, compared: Sequence[_Controle], now: datetime) -> Iterator[Result]:
+def _own_checks(crossing: Crossing, compared: Sequence[_Controle]) -> Iterator[Result]:
     """The distribution's own rows, judged by the kruiscontroles: a controle under its own name."""
     done: set[tuple[str, str]] = set()
     for controle in compared:
@@ -258,12 +270,12 @@ def _own_checks(crossing: Crossing, compared: Sequence[_Controle], now: datetime
             continue
         done.add(name)
         try:
-            yield _own_check(crossing, controle.source, controle.entity, now)
+            yield _own_check(crossing, controle.source, controle.entity)
         except KmgbError as error:
             yield Result(*name, FAILED, reasons=(str(error),), error=error)
 
 
-def _own_check(crossing: Crossing, source: Mapping, entity: Entity, now: datetime) -> Result:
+def _own_check(crossing: Crossing, source: Mapping, entity: Entity) -> Result:
     municipality, landed = crossing.shared.municipality, crossing.shared.land(source, entity.name)
     crossed = crossing.of_distributie(source, entity)
     titles = {check.rule: check.titel for check in municipality.crosschecks.controles}
@@ -272,7 +284,14 @@ def _own_check(crossing: Crossing, source: Mapping, entity: Entity, now: datetim
     comparison = Comparison.of_one_side(found, rows.rows)
     warnings = crossing.shared.keep_mutations(source, entity)
     facts = facts_of(municipality, source, source, entity, warnings)
-    new = new_run((source.naam, entity.name), DONE, now, (landed, None), facts, outcome_of(comparison, crossed.judged))
+    new = new_run(
+        (source.naam, entity.name),
+        DONE,
+        crossing.shared.times,
+        (landed, None),
+        facts,
+        outcome_of(comparison, crossed.judged),
+    )
     own_key = comparison_key(entity, source.entiteit[entity.name])
     aside = set(rows.side.rejected.select(key_text(own_key)).to_series())
     run_id, changes = municipality.history.write(

@@ -23,6 +23,7 @@ from kmgb.run.distributie import Distributie, day_of
 from kmgb.run.prepare import Prepared
 
 _DECISIVE = ("cause", "cause_evidence", "former_until")
+_STEP = "__stap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,11 @@ class Crossing:
     ) -> Crossed:
         """The application's rows and the pairs of one controle."""
         checks, day = self.shared.municipality.crosschecks, self._day(source, entity)
+        nothing = comparison.findings.clear().with_columns(pl.lit(None, dtype=pl.String).alias("next_step"))
+        if self.absent:
+            return Crossed(nothing, (), undecided=frozenset({RULE}))
         if mapping.entiteit[entity.name].historie == "historie":
-            return _crossed(comparison.findings.clear(), [], ())  # a check is about how things are now
+            return _crossed(nothing, [], ())  # a check is about how things are now
         ours, theirs = (
             Table(side.side.accepted, rules.entiteit[entity.name].sleutel, side.side.rejected)
             for side, rules in zip(sides, (source, mapping), strict=True)
@@ -79,6 +83,24 @@ class Crossing:
         found = pl.concat([with_next_step(pairs.findings, checks, "paar"), own])
         listed = (*checks.of(entity.name, "applicatie"), *checks.of(entity.name, "paar"))
         return _crossed(found, [rows, pairs], listed)
+
+    @property
+    def absent(self) -> bool:
+        """True when the municipality has no file with checks: then nothing is judged, and nothing is solved by that."""
+        return not self.shared.municipality.crosschecks.version
+
+    def warnings(self, name: tuple[str, str]) -> tuple[str, ...]:
+        """What is wrong with the checks as a whole, in Dutch. `name` (afnemer, entity): a controle that had them."""
+        if not self.absent:
+            return ()
+        earlier = (run for run in self.shared.municipality.history.runs(name[0]) if run.entity == name[1])
+        if not any(run.facts.get("versions", {}).get("kruiscontroles") for run in earlier):
+            return ()
+        path = self.shared.municipality.crosschecks.path
+        return (
+            f"Er is geen bestand met kruiscontroles ({path}): die controles zijn niet gedaan, en bevindingen daarvan "
+            "blijven staan zoals ze waren.",
+        )
 
     def hidden(self, findings: pl.DataFrame, crossed: Crossed) -> pl.DataFrame:
         """The comparison's findings without the values that a check keeps out of sight."""
@@ -102,11 +124,14 @@ class Crossing:
 
 def with_cause(crossed: pl.DataFrame, explained: pl.DataFrame, titles: Mapped[str, str]) -> pl.DataFrame:
     """The findings of checks, explained: where the comparison names a cause for the cell, that is theirs too."""
-    cells = explained.filter(pl.col("field") != "").select("key", "field", *_DECISIVE).unique(["key", "field"])
+    cells = explained.filter(pl.col("field") != "").unique(["key", "field"], keep="first", maintain_order=True)
+    cells = cells.select("key", "field", *_DECISIVE, pl.col("next_step").alias(_STEP))
     told = crossed.join(cells, on=["key", "field"], how="left", maintain_order="left")
     title = pl.col("rule").replace_strict(titles, default="", return_dtype=pl.String)
     return told.with_columns(
         pl.col("cause").fill_null(Cause.ONBEKEND.value),
+        # One cell, one step: who knows the cause knows what to do.
+        pl.when(pl.col("cause") != Cause.ONBEKEND.value).then(_STEP).otherwise("next_step").alias("next_step"),
         pl.coalesce("cause_evidence", pl.format("Kruiscontrole: {}", title)).alias("cause_evidence"),
         pl.lit(None, dtype=pl.String).alias("transform"),
     ).select(*EXPLAINED_COLUMNS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -26,9 +26,15 @@ class Distributie:
 
     municipality: Municipality
     now: datetime
+    _begun: datetime = field(default_factory=lambda: datetime.now(UTC))
     _landed: dict[tuple[str, str], Landed] = field(default_factory=dict)
     _ready: dict[tuple[str, tuple[str, ...], bool], Prepared] = field(default_factory=dict)
     _warnings: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def times(self) -> tuple[datetime, datetime]:
+        """When this round began (`now`), and what its clock shows at this moment."""
+        return self.now, self.now + (datetime.now(UTC) - self._begun)
 
     def land(self, mapping: Mapping, entity: str) -> Landed:
         """The aanlevering of this entity. Raises: KmgbError when there is none."""

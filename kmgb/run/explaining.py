@@ -19,7 +19,7 @@ from kmgb.compare.plan import CellPlan, Plan
 from kmgb.explain.context import OTHERS_DTYPES, Context, Stood, Values, all_came_later
 from kmgb.explain.doubt import doubted_cells
 from kmgb.mapping.model import Mapping
-from kmgb.mutations.derive import CHANGED
+from kmgb.mutations.derive import CHANGED, VANISHED
 from kmgb.mutations.log import MUTATION_COLUMNS
 from kmgb.run.distributie import Distributie, day_of
 from kmgb.run.inputs import OptionalInputs
@@ -28,7 +28,9 @@ from kmgb.run.mutations import mutation_log
 from kmgb.run.plan import comparison_key
 
 _SATURDAY = 5
-_ROWS = (Kind.ONTBREEKT, Kind.OVERTOLLIG)
+_ALONE = (Kind.ONTBREEKT, Kind.OVERTOLLIG)  # a row that stands on one side only: none of its cells was compared
+_ROWS = (*_ALONE, Kind.BUITEN_POPULATIE)
+_OTHER_VALUE = (Kind.AFWIJKEND, Kind.LEEG_IN_APPLICATIE, Kind.LEEG_IN_BRON)
 OTHERS: dict[str, pl.DataType] = {
     **{name: dtype() for name, dtype in OTHERS_DTYPES.items()},
     "peildatum": pl.Datetime("us", "UTC"),
@@ -125,7 +127,8 @@ def others_of(
 
 
 def _before(rows: pl.DataFrame, mutations: pl.DataFrame, entity: Entity) -> pl.DataFrame:
-    """The rows as they were before their newest logged change."""
+    """The rows as they were before their newest logged change, and those that went with it."""
+    rows = pl.concat([rows, *_gone(rows, mutations, entity)], how="diagonal")
     changes = mutations.filter(pl.col("change") == CHANGED, pl.col("field").is_in(rows.columns))
     changes = changes.filter(pl.col("until") == pl.col("until").max().over("key"))
     for name in changes["field"].unique():
@@ -139,6 +142,17 @@ def _before(rows: pl.DataFrame, mutations: pl.DataFrame, entity: Entity) -> pl.D
     return rows
 
 
+def _gone(rows: pl.DataFrame, mutations: pl.DataFrame, entity: Entity) -> list[pl.DataFrame]:
+    """The rows that left the distribution, by what the log kept of them."""
+    cells = mutations.filter(pl.col("change") == VANISHED, pl.col("field").is_in(rows.columns))
+    cells = cells.join(rows, on="key", how="anti").filter(pl.col("until") == pl.col("until").max().over("key"))
+    if cells.is_empty():
+        return []
+    wide = cells.pivot("field", index="key", values="old", aggregate_function="first")
+    names = [name for name in wide.columns if name != "key"]
+    return [wide.with_columns(typed(pl.col(name), CellPlan(entity[name])).cast(rows.schema[name]) for name in names)]
+
+
 def _other(cells: pl.DataFrame, rows: pl.DataFrame, before: pl.DataFrame, side: OtherSide) -> pl.DataFrame:
     expects = side.plan.population.fill_null(value=False)
     expected = pl.concat([frame.filter(expects).select("key") for frame in (rows, before)])
@@ -150,9 +164,13 @@ def _other(cells: pl.DataFrame, rows: pl.DataFrame, before: pl.DataFrame, side: 
     of_rows = known.filter(pl.col("field") == "")
     # A row that left the distribution is expected nowhere: only who still has it says something.
     gone = of_rows.join(rowwise, on="key", how="semi").join(expected, on="key", how="anti")
-    in_cells = known.filter(pl.col("field").is_in(held)).join(rowwise, on="key", how="anti")
+    alone = rowwise.filter(pl.col("kind").is_in(_ALONE))
+    judged = side.findings.filter(pl.col("field") != "")
+    unread = judged.filter(pl.col("kind") == Kind.ONGELDIG)
+    in_cells = known.filter(pl.col("field").is_in(held)).join(alone, on="key", how="anti")
+    in_cells = in_cells.join(unread, on=["key", "field"], how="anti")
     asked = pl.concat([pl.concat([of_rows, in_cells]).join(expected, on="key", how="semi"), gone])
-    found = pl.concat([rowwise, side.findings.filter(pl.col("field") != "")])
+    found = pl.concat([rowwise, judged.filter(pl.col("kind").is_in(_OTHER_VALUE))])
     stale = found.select("key", "field", pl.col("afnemer_value").alias("value"), pl.lit(value=True).alias("stale"))
     told = asked.join(stale.unique(["key", "field"]), on=["key", "field"], how="left")
     return told.select(

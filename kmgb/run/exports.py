@@ -83,7 +83,7 @@ def export_herzenden(municipality: Municipality, afnemer: str, out: Path, *, now
         return None
     path = out / f"herzenden-{afnemer}.csv"
     write_private(path, private_csv(keys))
-    return Written(path, keys.height, private="personen" in keys["entity"] or "nnp" in keys["entity"])
+    return Written(path, keys.height, private="personen" in keys["entiteit"] or "nnp" in keys["entiteit"])
 
 
 def shielded_persons(municipality: Municipality, stored: StoredRun, findings: pl.DataFrame) -> frozenset[str] | None:

@@ -12,6 +12,7 @@ import polars as pl
 from kmgb.compare.cells import UNDECIDED
 from kmgb.compare.chain import Hop, hops
 from kmgb.compare.kinds import FINDING_COLUMNS, Kind
+from kmgb.explain.context import Cause
 from kmgb.explain.steps import APPLICATION, DISTRIBUTION, REPORT, RESEND
 
 CELL: Final = ["key", "field"]
@@ -68,11 +69,16 @@ def _with_hop(explained: pl.DataFrame, first: FirstHop) -> pl.DataFrame:
     upstream = hop.is_in([Hop.REGISTER_DISTRIBUTIE.value, Hop.BEIDE.value])
     copied = (hop == Hop.REGISTER_DISTRIBUTIE.value) & ~pl.col("als_register") & (pl.col("next_step") != REPORT)
     first_to_act = mine & upstream & ~copied & pl.col("next_step").is_in(_ACTS)
-    evidence = pl.col("cause_evidence").fill_null("")
+    # Who has what the register has did nothing wrong: whatever the distribution's own past seemed to say of it.
+    right = mine & (hop == Hop.REGISTER_DISTRIBUTIE.value) & pl.col("als_register").fill_null(value=False)
+    evidence = pl.when(right).then(pl.lit("")).otherwise(pl.col("cause_evidence").fill_null(""))
     return joined.with_columns(
         pl.when(mine).then(hop).otherwise("hop").alias("hop"),
+        pl.when(right).then(pl.lit(Cause.ONBEKEND.value)).otherwise("cause").alias("cause"),
+        pl.when(~right).then("former_until").alias("former_until"),
+        pl.when(~right).then("transform").alias("transform"),
         pl.when(first_to_act).then(pl.lit(DISTRIBUTION)).otherwise("next_step").alias("next_step"),
-        (evidence + pl.when(mine).then(_sentence(first)).fill_null("")).alias("cause_evidence"),
+        (evidence + pl.when(mine).then(_sentence(first)).fill_null("")).str.strip_chars_start().alias("cause_evidence"),
     ).select(explained.columns)
 
 

@@ -46,7 +46,9 @@ def publish_overview(municipality: Municipality, now: datetime) -> Path:
     """The overview of the newest run of every controle, with the coverage beside it; gives the overview's path."""
     settings = municipality.settings
     settings.output.mkdir(parents=True, exist_ok=True)
-    overview = load_overview(municipality.history, municipality.catalogue, now, expected_afnemers(municipality))
+    named = titles(municipality)
+    expected = {name: named.get(name, name) for name in expected_afnemers(municipality)}
+    overview = load_overview(municipality.history, municipality.catalogue, now, expected)
     path = settings.output / OVERVIEW
     path.write_text(_renderer(settings.templates, settings.timezone).overview(overview), encoding="utf-8")
     publish_coverage(municipality, now)

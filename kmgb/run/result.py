@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from kmgb.compare.comparison import Comparison
@@ -43,11 +43,11 @@ class Result:
 def new_run(
     name: tuple[str, str],
     status: str,
-    started: datetime,
+    times: tuple[datetime, datetime],
     landed: tuple[Landed, Landed | None],
     facts: dict[str, Any],
     outcome: dict[str, Any],
 ) -> NewRun:
-    """A run that ends now, of the aanleveringen on both sides."""
+    """A run that began and ended at these `times`, of the aanleveringen on both sides."""
     ours, theirs = (side.manifest.id if side is not None else None for side in landed)
-    return NewRun(*name, status, started, datetime.now(UTC), ours, theirs, facts, outcome)
+    return NewRun(*name, status, *times, ours, theirs, facts, outcome)

@@ -43,7 +43,8 @@ def read_messages(
     """The messages to this application, and Dutch warnings without a value.
 
     Columns: MESSAGES, sorted by key and moment. `field`: the field that is the key; `afnemer`: what the log calls the
-        application unless `how` says otherwise; `zone`: of moments without one, unless `how` names that of the log.
+        application unless `how` says otherwise; `zone`: of the clock here. A moment without a zone counts only when
+        `how` names that of the log.
         `known`: keys of the distribution; messages on other keys (of another entity) are left out.
         `status` is ok or fout, else what the log writes.
     Nulls: `moment` is null where it cannot be read: that there was a message is known, when is not. None instead of a
@@ -65,9 +66,11 @@ def read_messages(
     if unclear and how.kolom_status:
         what = "hebben een status die niet zegt of het bericht is afgeleverd; vul `statussen` aan."
         warnings.append(f"{path.name}: {unclear} van {chosen.height} berichten {what}")
-    if moments.unreadable == chosen.height:
-        return None, [*warnings, f"{path.name}: geen enkel moment is te lezen. {WITHOUT}"]
-    messages = chosen.select(KEY, moments.moment.alias("moment"), statuses)
+    # Read in the wrong zone a message would be an hour or a day beside itself, and decide wrongly.
+    moment = moments.moment if how.tijdzone else moments.moment.set(moments.local, None)
+    if moment.null_count() == chosen.height:
+        return None, [*warnings, f"{path.name}: van geen enkel bericht is te zeggen wanneer het was. {WITHOUT}"]
+    messages = chosen.select(KEY, moment.alias("moment"), statuses)
     return messages.unique().sort(*MESSAGES, nulls_last=True), warnings
 
 
@@ -108,8 +111,8 @@ def _warnings(name: str, moments: Moments, total: int, of_log: str, zone: str, n
     if moments.unreadable:
         yield f"{name}: {moments.unreadable} van {total} momenten zijn niet te lezen; wanneer dat was, blijft onbekend."
     if moments.without_zone and not of_log:
-        hint = "Staat het log in een andere zone, zet dan `tijdzone` in de veldtoewijzing."
-        yield f"{name}: {moments.without_zone} van {total} momenten zonder tijdzone, gelezen als {zone}. {hint}"
+        hint = "wanneer dat was, blijft onbekend. Zet `tijdzone` in de veldtoewijzing."
+        yield f"{name}: {moments.without_zone} van {total} momenten zonder tijdzone; {hint}"
     if moments.elsewhere:
         yield f"{name}: {moments.elsewhere} van {total} momenten staan in een andere tijdzone dan {here}; omgerekend."
     if moments.twice:

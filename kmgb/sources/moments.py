@@ -20,11 +20,13 @@ _NAMED = {"Z": 0, "UTC": 0, "GMT": 0, "CET": 60, "CEST": 120}  # minutes east of
 class Moments:
     """`moment` (Datetime us UTC; null where it cannot be read) in the order given, and what there is to warn of.
 
-    `without_zone`: read in the zone of the caller. `elsewhere`: with a zone of their own in which the clock differs
-    from that one. `twice`: in the hour that the clock shows twice, read as the first.
+    `local`: which of them name no zone; `without_zone` how many, read in the zone of the caller. `elsewhere`: with a
+    zone of their own in which the clock differs from that one. `twice`: in the hour that the clock shows twice, read as
+    the first.
     """
 
     moment: pl.Series
+    local: pl.Series
     unreadable: int
     without_zone: int
     elsewhere: int
@@ -47,7 +49,7 @@ def parse_moments(text: pl.Series, zone: str) -> Moments:
         elsewhere=(~pl.col("local") & (pl.col("clock") != pl.col("naive"))).sum(),
         twice=pl.col("twice").sum(),
     ).row(0, named=True)
-    return Moments(done["moment"], **counts)
+    return Moments(done["moment"], done["local"] & done["moment"].is_not_null(), **counts)
 
 
 def _by_zone(parts: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -39,6 +39,7 @@ _EXPLANATION = (
     "transform",
 )  # a change of these is a new version; the evidence is not
 _STANDING = ("id", "identity", "values_mac", *_EXPLANATION)
+_LASTING, _PASSING = ("niet_verzonden", "niet_ontvangen", "handmatig"), "onderweg"
 _Item = TypeVar("_Item")
 _CHUNK = 400  # identities in one question: SQL Server takes 2,100 parameters, SQLite of old 999
 
@@ -100,7 +101,7 @@ def record(
     `fates` tells of keys that lost a finding what became of them: vergeleken, weg, buiten_populatie or onbekend; a key
     it leaves out is onbekend. `compared` are the fields this run compared and the rules of the checks that are made
     (None is all); a finding of anything else closes as niet_meer_vergeleken. `undecided` are those of them that this
-    run could not judge at all: their findings stay open.
+    run could not judge at all: their findings stay open; CHECK itself stands for every check.
     Columns: `found` has FINDING_COLUMNS, and what explaining adds (cause to transform) when it was explained.
     Cost: one read of the open identities, and rows in proportion to the changes and to what could not be judged.
     Raises: StoreError when two findings have one identity.
@@ -111,6 +112,7 @@ def record(
     new = joined.filter(pl.col("id").is_null())
     gone = joined.filter(pl.col("kind").is_null())
     same = joined.filter(pl.col("id").is_not_null() & pl.col("kind").is_not_null())
+    same = _still_explained(same)
     differs = [pl.col(name).ne_missing(pl.col(f"{name}_standing")) for name in ("values_mac", *_EXPLANATION)]
     changed = same.filter(pl.any_horizontal(differs))
     ends = _ends(_gone(connection, vault, gone["id"].to_list()), fates, compared, undecided)
@@ -130,6 +132,19 @@ def record(
         unknown=len(unknown),
         outside=ended.count(OUTSIDE),
         dropped=ended.count(DROPPED),
+    )
+
+
+def _still_explained(same: pl.DataFrame) -> pl.DataFrame:
+    """What was proven of a missed change or of handwork stays so while the values do, also when the log that proved it
+    no longer reaches so far.
+    """
+    alike = pl.col("values_mac") == pl.col("values_mac_standing")
+    proven = pl.col("cause_standing").is_in(_LASTING) | pl.col("former_until_standing").is_not_null()
+    untold = (pl.col("cause") == UNEXPLAINED["cause"]) & pl.col("former_until").is_null()
+    lasts = (alike & proven & untold & (pl.col("cause_standing") != _PASSING)).fill_null(value=False)
+    return same.with_columns(
+        pl.when(lasts).then(pl.col(f"{name}_standing")).otherwise(name).alias(name) for name in _EXPLANATION
     )
 
 
@@ -256,9 +271,11 @@ def _ends(
     told = fates(asked) if asked else {}
 
     def end(one: _Gone) -> str:
-        if compared is not None and one.about and not one.of_key and one.about not in compared:
+        known = compared is None or one.about in compared or (CHECK in undecided and one.about.startswith(CHECK))
+        if one.about and not one.of_key and not known:
             return DROPPED
-        fate = UNKNOWN if one.about in undecided else told.get(one.key, UNKNOWN)
+        unjudged = one.about in undecided or (CHECK in undecided and one.about.startswith(CHECK))
+        fate = UNKNOWN if unjudged else told.get(one.key, UNKNOWN)
         return _CLOSES_AS.get(fate, UNKNOWN)
 
     return {number: end(one) for number, one in gone.items()}

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, selec
 from kmgb.compare.kinds import FINDING_COLUMNS, Kind
 from kmgb.store.database import from_sql, to_sql
 from kmgb.store.decisions import Action, Decision, Reported, decisions_of, pair_mac
-from kmgb.store.findings import CHECK, chunks, identity_of, not_closed_by, opened_by, opened_values
+from kmgb.store.findings import CHECK, SOLVED, chunks, identity_of, not_closed_by, opened_by, opened_values
 from kmgb.store.schema import DONE, QUARANTINE, afwijking, onbekend, run, versie
 from kmgb.store.secrets import Vault
 
@@ -219,9 +219,11 @@ def _verdicts(
         for number in numbers:
             verdicts[number].acceptances.append(decision)
     values = _values_since(connection, vault, as_of, [row["identity"] for row in touched])
+    solved = _solved(connection, as_of, [row["identity"] for row in touched])
     for row in rows:
         if verdicts[row["id"]].acceptances:
-            _judge(verdicts[row["id"]], row, as_of, withdrawn, values.get(row["identity"], ()), vault)
+            since = (*values.get(row["identity"], ()), *solved.get(row["identity"], ()))
+            _judge(verdicts[row["id"]], row, as_of, withdrawn, since, vault)
     return verdicts
 
 
@@ -277,6 +279,21 @@ def _judge(
             verdict.decision = decision.id
     if verdict.decision is not None:
         verdict.remark = None
+
+
+def _solved(connection: Connection, as_of: _AsOf, identities: Sequence[str]) -> dict[str, list[tuple[datetime, str]]]:
+    """When each identity was solved: from then on it had another value, the right one, be it for a while."""
+    found: dict[str, list[tuple[datetime, str]]] = {}
+    for chunk in chunks(sorted(set(identities))):
+        statement = (
+            select(afwijking.c.identity, run.c.finished)
+            .join(run, run.c.id == afwijking.c.closed_run)
+            .where(afwijking.c.identity.in_(chunk), afwijking.c.closed_as == SOLVED)
+            .where(afwijking.c.closed_run <= as_of.run_id)
+        )
+        for row in connection.execute(statement):
+            found.setdefault(row.identity, []).append((from_sql(row.finished), ""))
+    return found
 
 
 def _values_since(

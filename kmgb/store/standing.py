@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import polars as pl
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, or_, select
 
 from kmgb.store.database import to_sql
-from kmgb.store.findings import chunks, identity_of
+from kmgb.store.findings import SOLVED, chunks, identity_of
 from kmgb.store.schema import DONE, aanlevering, afwijking, run
 from kmgb.store.secrets import Vault
 
@@ -29,8 +29,13 @@ def stood_since(
     identities = [identity_of(vault, *names, key, field or kind) for key, field, kind in cells]
     opened: dict[str, int] = {}
     for chunk in chunks(identities):
-        still = afwijking.c.identity.in_(chunk), afwijking.c.closed_run.is_(None)
-        statement = select(afwijking.c.identity, afwijking.c.opened_run).where(*still)
+        # One that closed for another reason than being solved (its field was dropped for a while) never went away.
+        still = or_(afwijking.c.closed_run.is_(None), afwijking.c.closed_as != SOLVED)
+        statement = (
+            select(afwijking.c.identity, func.min(afwijking.c.opened_run).label("opened_run"))
+            .where(afwijking.c.identity.in_(chunk), still)
+            .group_by(afwijking.c.identity)
+        )
         opened |= {row.identity: row.opened_run for row in connection.execute(statement)}
     found = [
         field not in first or (identity in opened and opened[identity] <= first[field])

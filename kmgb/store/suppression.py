@@ -38,8 +38,10 @@ class Pattern:
 
     def __post_init__(self) -> None:
         """Raises: StoreError when it would fit everything, or names a kind that does not exist."""
-        if self.field is None and self.kind is None and self.rule is None:
-            raise StoreError("Dit patroon past op elke bevinding. Noem minstens een veld, een soort of een regel.")
+        named = (self.field, self.kind, self.rule, self.cause, self.values)
+        if all(part is None for part in named):
+            what = "een veld, een soort, een regel, een oorzaak of een paar waarden"
+            raise StoreError(f"Dit patroon past op elke bevinding. Noem minstens {what}.")
         if self.kind is not None and self.kind not in list(Kind):
             raise StoreError(f"{self.kind!r} is geen soort bevinding. {nearest(self.kind, list(Kind))}".rstrip())
 
