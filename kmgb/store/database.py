@@ -9,7 +9,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, SQLAlchemyError
 
 from kmgb.errors import StoreError
@@ -26,7 +26,9 @@ def open_database(url: str) -> Engine:
         address = make_url(url)
         if address.get_backend_name() == "sqlite" and address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(address, pool_pre_ping=True)
+        # A file is opened in no time: a connection that is kept would only be one that nobody closes.
+        alone = address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:")
+        engine = create_engine(address, poolclass=NullPool if alone else None, pool_pre_ping=not alone)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _careful_sqlite)
         upgrade(engine)
