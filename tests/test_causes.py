@@ -23,6 +23,7 @@ from kmgb.mapping.load import load_mapping
 from kmgb.mapping.model import Populatie
 from kmgb.mutations.derive import mutations
 from kmgb.mutations.log import MUTATION_COLUMNS
+from kmgb.report.evidence import shown_evidence
 from kmgb.run.coverage import coverage
 from kmgb.run.mutations import mutation_plan
 from kmgb.run.plan import comparison_key, comparison_plan
@@ -438,11 +439,14 @@ def dated_change(day: str) -> list[dict[str, Any]]:
 
 
 def test_under_way_says_when() -> None:
-    assert outdated(mutations=dated_change("2026-11-15"))["cause_evidence"] == (
+    evidence = outdated(mutations=dated_change("2026-11-15"))["cause_evidence"]
+    assert evidence == (
         "De bron wijzigde dit tussen 2026-11-09 en 2026-11-16 (de bron noemt zelf 2026-11-15), niet eerder dan "
         "2026-11-14: zo kort voor de dump, of erna, dat het bericht onderweg kan zijn; de applicatie heeft nog wat "
         "daarvoor gold. Is dat bij de volgende controle nog zo, dan krijgt het een andere oorzaak."
     )
+    # Of a person it may be the day of birth or of death: no report shows it.
+    assert shown_evidence(evidence, load_catalogue()["personen"]) == evidence.replace("2026-11-15", "•••")
 
 
 def test_what_was_sent_before_the_grace_period_is_no_longer_under_way() -> None:

@@ -125,10 +125,11 @@ def test_tasks_come_critical_first_then_as_a_steward_asks(history: History) -> N
 
 
 def test_a_wrong_column_is_one_task_and_no_list(history: History) -> None:
-    evidence = "De kolom verschilt in 40 van de 40 rijen waarin dat kan. De kolom bevat de waarden van het veld {}."
+    evidence = "De kolom verschilt in 40 van de 40 rijen waarin dat kan. Voorstel: {}"
+    proposal = "De kolom bij Voornamen bevat de waarden van Geslachtsnaam diacriet; wissel de kolommen."
     column = {"cause": "veldtoewijzing", "next_step": "aanpassen_veldtoewijzing"}
     rows = [
-        *_rows(30, field="voornamen", cause_evidence=evidence.format("geslachtsnaam_diacriet"), **column),
+        *_rows(30, field="voornamen", cause_evidence=evidence.format(proposal), **column),
         *[row | {"key": f"x{row['key']}", "kind": "leeg_in_applicatie"} for row in _rows(10, **column)],
         *_rows(2, field="geslacht"),
     ]
@@ -139,7 +140,7 @@ def test_a_wrong_column_is_one_task_and_no_list(history: History) -> None:
     assert {finding.field for finding in report.findings} == {"Geslacht"}
     text = _text(RENDERER.run(report))
     assert "2 van 100 personen wijken af; 1 veld lijkt verkeerd toegewezen; 2 nieuw" in text
-    assert "De kolom bevat de waarden van het veld Geslachtsnaam diacriet." in text
+    assert f"in 40 van de 40 rijen waarin dat kan. Voorstel: {proposal}" in text
     assert "40 bevindingen van een veld dat verkeerd toegewezen lijkt, staan niet in deze lijst" in text
     assert "2 nieuw en 40 in een verkeerd toegewezen veld" in text
     assert figures.step_count(report, report.steps[0]) == "1 veld"
@@ -221,7 +222,7 @@ def test_warnings_stand_out_also_in_quarantaine(history: History) -> None:
 
 
 def test_evidence_is_shown_but_for_a_day_out_of_the_row_of_a_person() -> None:
-    evidence = "De bron wijzigde dit tussen 2026-11-02 en 2026-11-09 (de rij zelf noemt 2026-11-05)."
+    evidence = "De bron wijzigde dit tussen 2026-11-02 en 2026-11-09 (de bron noemt zelf 2026-11-05)."
     hidden = evidence.replace("2026-11-05", "•••")
     assert shown_evidence(evidence, CATALOGUE["personen"]) == hidden
     assert shown_evidence(evidence, CATALOGUE["pand"]) == evidence

@@ -9,6 +9,8 @@ import polars as pl
 from kmgb.catalogue.fields import Entity, Field
 
 HIDDEN = "•••"
+# In a sentence of evidence these words stand before a day out of the row itself.
+OWN_DAY = "de bron noemt zelf "
 _TAIL = 3
 # What cannot be a value of the field, and may be one of another that is sensitive: a column that is mapped wrongly must
 # not show a BSN for initials, or an address for a birthday.

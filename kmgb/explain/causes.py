@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from kmgb.catalogue.masking import OWN_DAY
 from kmgb.compare.kinds import INVALID, INVALID_SOURCE, Kind
 from kmgb.explain.columns import proposals, wrong_columns
 from kmgb.explain.context import EXPLAINED_COLUMNS, Cause, Context
@@ -174,7 +175,7 @@ def _in_onderzoek(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
 def _under_way(missed: pl.DataFrame, context: Context) -> pl.DataFrame:
     rows = missed.filter("under_way")
     edge = f"{context.edge.astimezone(context.timezone):%Y-%m-%d}"
-    named = pl.format(" (de bron noemt zelf {})", pl.col("day").dt.strftime("%Y-%m-%d"))
+    named = pl.format(f" ({OWN_DAY}{{}})", pl.col("day").dt.strftime("%Y-%m-%d"))
     evidence = pl.format(
         "De bron wijzigde dit tussen {} en {}{}, niet eerder dan {}: zo kort voor de dump, of erna, dat het bericht "
         "onderweg kan zijn; de applicatie heeft nog wat daarvoor gold. Is dat bij de volgende controle nog zo, dan "
