@@ -34,7 +34,6 @@ from kmgb.mapping.load import load_mapping
 from kmgb.mapping.model import EntiteitMapping
 from kmgb.mutations.derive import CHANGED
 from kmgb.mutations.log import MUTATION_COLUMNS, MutationLog
-from kmgb.run.coverage import coverage
 from kmgb.run.files import labelled_mapping
 from kmgb.run.outcome import compare_prepared
 from kmgb.run.plan import comparison_plan
@@ -87,7 +86,7 @@ def _round(number: int, folder: Path, log: MutationLog, scratch: Path) -> float:
     begun = time.perf_counter()
     left = _ready(folder / "dds.csv", ours, entity, catalogue, scratch)
     right = _ready(folder / _MORE, theirs, entity, catalogue, scratch)
-    plan = comparison_plan(catalogue, entity, ours, theirs, coverage(entity, ours, theirs), DAY)
+    plan = comparison_plan(catalogue, entity, ours, theirs, DAY)
     prepared = time.perf_counter() - begun
     comparison = compare_prepared(left, right, plan)
     compared = time.perf_counter() - begun

@@ -13,7 +13,6 @@ from kmgb.catalogue.fields import load_catalogue
 from kmgb.compare.comparison import Comparison
 from kmgb.mapping.model import EntiteitMapping, Populatie, Veld
 from kmgb.normalise.frame import normalise
-from kmgb.run.coverage import coverage
 from kmgb.run.outcome import compare_prepared
 from kmgb.run.plan import comparison_key, comparison_plan
 from kmgb.run.prepare import prepare
@@ -73,8 +72,7 @@ def compared(
     afnemer = mapped(entity, fields, velden, **said)
     system = mapped(entity, fields, None, **({"sleutel": afnemer.sleutel} | dict(distributie or {})))
     key, history = comparison_key(catalogue[entity], afnemer), afnemer.historie == "historie"
-    answers = coverage(catalogue[entity], system, afnemer)
-    plan = comparison_plan(catalogue, catalogue[entity], system, afnemer, answers, DAY)
+    plan = comparison_plan(catalogue, catalogue[entity], system, afnemer, DAY)
     sides = [
         prepare(
             _complete(frame, fields).lazy(), mapping, catalogue[entity], catalogue, key=key, history=history, day=DAY

@@ -24,7 +24,6 @@ from kmgb.mapping.model import Populatie
 from kmgb.mutations.derive import mutations
 from kmgb.mutations.log import MUTATION_COLUMNS
 from kmgb.report.evidence import shown_evidence
-from kmgb.run.coverage import coverage
 from kmgb.run.mutations import mutation_plan
 from kmgb.run.plan import comparison_key, comparison_plan
 from kmgb.run.prepare import prepare
@@ -41,8 +40,7 @@ def plan_of(entity: str, names: Sequence[str], velden: Mapping[str, Any] | None,
     """The plan of a comparison in which these fields are held on both sides."""
     catalogue = load_catalogue()
     theirs, ours = mapped(entity, names, velden, **said), mapped(entity, names)
-    fields = coverage(catalogue[entity], ours, theirs)
-    plan = comparison_plan(catalogue, catalogue[entity], ours, theirs, fields, date(2024, 1, 1))
+    plan = comparison_plan(catalogue, catalogue[entity], ours, theirs, date(2024, 1, 1))
     assert plan.key == comparison_key(catalogue[entity], theirs)
     return plan
 
@@ -787,7 +785,7 @@ def test_every_value_of_the_former_edition_is_outdated_until_its_day(
         sides.append(prepare(frame, plan, catalogue[entity], catalogue, key=plan.sleutel, history=False, day=day).side)
     was, now = sides
     log = mutations(was, now, mutation_plan(catalogue[entity], rules[1]), BEGIN, FIRST)
-    plan = comparison_plan(catalogue, catalogue[entity], rules[1], rules[0], coverage(catalogue[entity], *rules), day)
+    plan = comparison_plan(catalogue, catalogue[entity], rules[1], rules[0], day)
     comparison = compare(now, was, plan)
     ours, theirs = (side.accepted.with_columns(key_text(plan.key).alias("key")) for side in (now, was))
 

@@ -15,7 +15,6 @@ from kmgb.compare.kinds import Kind
 from kmgb.demo.generate import Planted, generate
 from kmgb.demo.numbers import a_nummers, bsns, rsins, spare_bsns, spoiled
 from kmgb.mapping.load import load_mappings
-from kmgb.run.coverage import coverage
 from kmgb.run.outcome import compare_prepared
 from kmgb.run.plan import comparison_plan
 from kmgb.run.prepare import Prepared, prepare
@@ -52,8 +51,7 @@ def _found(folder: Path, scratch: Path, afnemer: str, entity: str) -> pl.DataFra
     ours, theirs = MAPPINGS["distributie"].entiteit[entity], MAPPINGS[afnemer].entiteit[entity]
     left = _prepared(folder, scratch, "distributie", entity, theirs.sleutel)
     right = _prepared(folder, scratch, afnemer, entity, theirs.sleutel)
-    fields = coverage(CATALOGUE[entity], ours, theirs)
-    plan = comparison_plan(CATALOGUE, CATALOGUE[entity], ours, theirs, fields, DAY)
+    plan = comparison_plan(CATALOGUE, CATALOGUE[entity], ours, theirs, DAY)
     return compare_prepared(left, right, plan).findings.select("key", pl.col("field", "rule").fill_null(""), "kind")
 
 

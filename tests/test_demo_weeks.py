@@ -18,7 +18,6 @@ from kmgb.demo.weeks import Weeks, generate_weeks
 from kmgb.errors import SettingsError
 from kmgb.landing import Landed, land
 from kmgb.mapping.load import load_mappings
-from kmgb.run.coverage import coverage
 from kmgb.run.outcome import compare_prepared
 from kmgb.run.plan import comparison_plan
 from kmgb.run.prepare import Prepared, prepare
@@ -111,7 +110,6 @@ def test_comparison_reports_every_weeks_list_and_nothing_else(
     weeks: Weeks, tmp_path: Path, afnemer: str, entity: str
 ) -> None:
     ours, theirs = MAPPINGS["distributie"].entiteit[entity], MAPPINGS[afnemer].entiteit[entity]
-    fields = coverage(CATALOGUE[entity], ours, theirs)
     for week in weeks.weeks:
         mine = week.findings.filter(pl.col("afnemer") == afnemer, pl.col("entity") == entity)
         if (mine["state"] == "onbekend").any():
@@ -120,7 +118,7 @@ def test_comparison_reports_every_weeks_list_and_nothing_else(
         day = week.peildatum
         left = _prepared(week.folder, tmp_path / str(week.number), ("distributie", entity), theirs.sleutel, day)
         right = _prepared(week.folder, tmp_path / str(week.number), (afnemer, entity), theirs.sleutel, day)
-        plan = comparison_plan(CATALOGUE, CATALOGUE[entity], ours, theirs, fields, day)
+        plan = comparison_plan(CATALOGUE, CATALOGUE[entity], ours, theirs, day)
         found = compare_prepared(left, right, plan).findings
         found = found.select("key", pl.col("field").fill_null(""), "kind", pl.col("rule").fill_null(""))
         assert sorted(found.select("key", "field", "kind").rows()) == sorted(mine.select("key", "field", "kind").rows())

@@ -267,9 +267,7 @@ def test_every_field_has_one_answer_with_its_reason() -> None:
     }  # fmt: skip
     assert answers["a_nummer"].explanation == "loopt achter"
     assert answers["voorvoegsel"].deadline is not None
-    plan = comparison_plan(
-        CATALOGUE, CATALOGUE["personen"], ours, theirs, answers.values(), answers["voorvoegsel"].deadline
-    )
+    plan = comparison_plan(CATALOGUE, CATALOGUE["personen"], ours, theirs, answers["voorvoegsel"].deadline)
     assert [cell.name for cell in plan.compared] == ["voornamen"]
 
 

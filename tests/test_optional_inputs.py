@@ -221,7 +221,7 @@ def test_a_controle_gets_what_its_mapping_agrees(tmp_path: Path) -> None:
     municipality, mapping = _mapping(tmp_path, 'indicaties = { bestand = "eigen.csv", kolom = "NR" }')
     (tmp_path / "eigen.csv").write_text("NR\n9805\n", encoding="utf-8")
     (tmp_path / "log.csv").write_text("key,moment,applicatie,status\n9805,2026-11-15T06:12+01:00,belasting,ok\n")
-    inputs = optional_inputs(municipality, mapping, "personen", KNOWN, now=NOW)
+    inputs = optional_inputs(municipality, mapping, "personen", lambda: KNOWN, now=NOW)
     assert inputs.indicaties is not None
     assert inputs.messages is not None
     assert (inputs.indicaties.rows(), inputs.messages.height, inputs.warnings) == ([("000009805",)], 1, ())
@@ -229,10 +229,10 @@ def test_a_controle_gets_what_its_mapping_agrees(tmp_path: Path) -> None:
 
 def test_what_is_not_there_or_does_not_fit_is_said(tmp_path: Path) -> None:
     municipality, mapping = _mapping(tmp_path, "")
-    inputs = optional_inputs(municipality, mapping, "personen", KNOWN, now=NOW)
+    inputs = optional_inputs(municipality, mapping, "personen", lambda: KNOWN, now=NOW)
     assert (inputs.indicaties, inputs.messages) == (None, None)
     assert [warning.partition(":")[0] for warning in inputs.warnings] == ["Geen dump gevonden", "Geen dump gevonden"]
-    (warning,) = optional_inputs(municipality, mapping, "pand", KNOWN, now=NOW).warnings
+    (warning,) = optional_inputs(municipality, mapping, "pand", lambda: KNOWN, now=NOW).warnings
     assert warning.startswith("belasting, pand: indicaties en berichten vragen een sleutel van één veld, niet 2.")
 
 

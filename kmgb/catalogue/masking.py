@@ -49,6 +49,18 @@ def _strays(field: Field) -> str:
     return _STRAY_DAY if field.datatype in ("date", "partial_date") else _STRAY_TEXT
 
 
+def masked_value(value: str | None, kind: str, field: Field | None, key_field: str, entity: Entity) -> str:
+    """A value of a finding as every reader may see it.
+
+    A finding about a whole row (no field) shows keys (dubbel: how often they occur); so does one about an invalid part
+    of a key.
+    """
+    whole_key = field is None or (kind == "ongeldig" and field.name in key_field.split("|"))
+    if not whole_key or kind == "dubbel" or not value:
+        return masked(value, field)
+    return masked_key(value, key_field, entity)
+
+
 def masked_key(key: str, key_field: str, entity: Entity) -> str:
     """A row's key, part by part. A rejected row has no key but its place (`rij 17`), which hides nothing."""
     if key.startswith("rij "):

@@ -11,7 +11,7 @@ import polars as pl
 import typer
 
 from kmgb.catalogue.fields import SEVERITIES, Entity
-from kmgb.catalogue.masking import HIDDEN, masked, masked_key
+from kmgb.catalogue.masking import HIDDEN, masked_key, masked_value
 from kmgb.cli.output import opened, say, show_table
 from kmgb.errors import KmgbError, nearest
 from kmgb.run.municipality import Municipality
@@ -202,13 +202,11 @@ def _cluster_row(
 
 
 def _shown(value: str | None, row: Mapping[str, Any], entity: Entity) -> str:
-    """A value as every reader may see it. Findings about rows or wrong keys show keys; dubbel how often they occur."""
-    if not value:
-        return ""
-    of_key = row["kind"] == "ongeldig" and row["field"] in row["key_field"].split("|")
-    if row["field"] and not of_key:
-        return masked(value, entity[row["field"]]) if row["field"] in entity else HIDDEN
-    return value if row["kind"] == "dubbel" else masked_key(value, row["key_field"], entity)
+    """A value as every reader may see it; nothing of a field that the catalogue no longer knows."""
+    if row["field"] and row["field"] not in entity:
+        return HIDDEN if value else ""
+    field = entity[row["field"]] if row["field"] else None
+    return masked_value(value, row["kind"], field, row["key_field"], entity)
 
 
 def _day(moment: datetime, municipality: Municipality, notation: str = "%d-%m-%Y") -> str:

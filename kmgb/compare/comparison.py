@@ -61,6 +61,13 @@ class Comparison:
         """The cells of which one side could not be read."""
         return self.findings.filter(pl.col("rule") == UNDECIDED)
 
+    def fates(self, keys: Sequence[str], *, whole: bool) -> dict[str, str]:
+        """What became of each of these keys: vergeleken, or a `Fate`; all unknown unless the delivery was `whole`."""
+        if not whole:
+            return dict.fromkeys(keys, Fate.ONBEKEND.value)
+        aside = self.unjudged.filter(pl.col("key").is_in(list(keys)))
+        return dict.fromkeys(keys, "vergeleken") | dict(aside.iter_rows())
+
     def without_pairs(self) -> Comparison:
         """The same outcome without the rows it came from: what is kept while other controles are compared."""
         nobody = self.pairs.ours.clear(), self.pairs.theirs.clear()

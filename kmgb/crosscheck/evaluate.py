@@ -22,7 +22,7 @@ from kmgb.compare.plan import CellPlan
 from kmgb.crosscheck.load import fields_of, helpers_in
 from kmgb.crosscheck.model import SIDES, Controle, CrossChecks, Kant, Zijde
 from kmgb.crosscheck.references import existing
-from kmgb.crosscheck.tables import Table
+from kmgb.crosscheck.tables import Table, where_readable
 from kmgb.population import parse_judgement
 
 BOOK_COLUMNS: Final = {
@@ -194,12 +194,8 @@ def _condition(check: Controle, rows: pl.DataFrame, catalogue: Catalogue, day: d
 
 
 def _readable(text: str, check: Controle, rows: pl.DataFrame, catalogue: Catalogue, day: date) -> pl.Expr:
-    """The expression, null where a field it reads was delivered but could not be read: that is not empty."""
-    parsed = parse_judgement(text, fields_of(check, catalogue[check.entiteit]), day, catalogue, helpers_in(text))
-    unread = [name + UNREADABLE for name in sorted(parsed.fields) if name + UNREADABLE in rows.columns]
-    if not unread:
-        return parsed.expr
-    return pl.when(~pl.any_horizontal(unread)).then(parsed.expr)
+    fields = fields_of(check, catalogue[check.entiteit])
+    return where_readable(parse_judgement(text, fields, day, catalogue, helpers_in(text)), rows)
 
 
 def _side_columns(side: str, table: Table, check: Controle, names: Iterable[str]) -> pl.DataFrame:

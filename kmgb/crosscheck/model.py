@@ -78,6 +78,11 @@ class CrossChecks:
     path: Path
     version: str
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """The title of every check by its rule, also of one that is off."""
+        return {check.rule: check.titel for check in self.controles}
+
     def of(self, entity: str, kant: Kant) -> tuple[Controle, ...]:
         """The checks that are on, of one entity and judged on one side, in the order of the file."""
         return tuple(c for c in self.controles if c.aan and c.entiteit == entity and kant in c.kant)

@@ -7,11 +7,10 @@ from datetime import date
 
 import polars as pl
 
-from kmgb.catalogue.columns import UNREADABLE
 from kmgb.catalogue.fields import Catalogue, Entity
 from kmgb.crosscheck.load import helpers_in
 from kmgb.crosscheck.model import Controle
-from kmgb.crosscheck.tables import Table
+from kmgb.crosscheck.tables import Table, where_readable
 from kmgb.population import parse_judgement
 
 _VALUE, _PLACE, _FOUND, _GOOD = "__waarde", "__plaats", "__gevonden", "__goed"
@@ -53,8 +52,7 @@ def _known(check: Controle, registers: Mapping[str, Table], catalogue: Catalogue
 def _keys(check: Controle, table: Table, entity: Entity, catalogue: Catalogue, day: date) -> list[pl.DataFrame]:
     fields = {name: entity[name] for name in entity.names}
     where = parse_judgement(check.waarbij, fields, day, catalogue, helpers_in(check.waarbij))
-    unread = [name + UNREADABLE for name in sorted(where.fields) if name + UNREADABLE in table.accepted.columns]
-    good = pl.when(~pl.any_horizontal(unread)).then(where.expr) if unread else where.expr
+    good = where_readable(where, table.accepted)
     value = pl.col(entity.primary.name).cast(pl.String).alias(_VALUE)
     keys = [table.accepted.select(value, good.cast(pl.Boolean).alias(_GOOD))]
     if table.rejected is not None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from kmgb.catalogue.columns import UNREADABLE
+from kmgb.population import Population
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -26,3 +29,9 @@ class Table:
         if self.rejected is None or self.rejected.is_empty():
             return self.accepted
         return pl.concat([self.accepted, self.rejected.select(self.accepted.columns)])
+
+
+def where_readable(parsed: Population, rows: pl.DataFrame) -> pl.Expr:
+    """The expression, null where a field it reads was delivered but could not be read: that is not empty."""
+    unread = [name + UNREADABLE for name in sorted(parsed.fields) if name + UNREADABLE in rows.columns]
+    return pl.when(~pl.any_horizontal(unread)).then(parsed.expr) if unread else parsed.expr

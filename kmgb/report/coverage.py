@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from kmgb.catalogue.fields import Catalogue, Entity
+from kmgb.report.figures import plural
 
 # Per answer the short word of a cell and its class in the stylesheet, best covered first.
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -178,13 +179,9 @@ def _sentence(
         return "Er is nog geen controle: niets wordt vergeleken."
     compared, fields = sum(total.vergeleken for total in totals), sum(total.velden for total in totals)
     overdue, names = sum(wish.overdue for wish in wishes), len({one.titel for one in without})
-    parts = [f"{compared} van {fields} velden worden vergeleken in {_plural(len(totals), 'controle', 'controles')}"]
+    parts = [f"{compared} van {fields} velden worden vergeleken in {plural(len(totals), 'controle', 'controles')}"]
     if overdue:
-        parts.append(f"{_plural(overdue, 'wens is', 'wensen zijn')} verlopen")
+        parts.append(f"{plural(overdue, 'wens is', 'wensen zijn')} verlopen")
     if names:
-        parts.append(f"{_plural(names, 'gekoppelde applicatie heeft', 'gekoppelde applicaties hebben')} geen controle")
+        parts.append(f"{plural(names, 'gekoppelde applicatie heeft', 'gekoppelde applicaties hebben')} geen controle")
     return "; ".join(parts) + "."
-
-
-def _plural(count: int, one: str, more: str) -> str:
-    return f"{count} {one if count == 1 else more}"

@@ -103,8 +103,8 @@ def _titles(history: History, stored: StoredRun, findings: pl.DataFrame) -> dict
     wanted = {rule.removeprefix(CHECK) for rule in rules if rule.startswith(CHECK)} - set(titles)
     if not wanted:
         return titles
-    for earlier in history.runs(stored.afnemer):
-        if earlier.entity == stored.entity and earlier.id < stored.id:
+    for earlier in history.runs(stored.afnemer, entity=stored.entity):
+        if earlier.id < stored.id:
             titles = _titles_of(earlier) | titles
     return titles
 

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from kmgb.catalogue.fields import SEVERITIES, Catalogue, Entity, Field
-from kmgb.catalogue.masking import HIDDEN, masked, masked_key
+from kmgb.catalogue.masking import HIDDEN, masked, masked_key, masked_value
 from kmgb.report.data import ClusterLine, Example
 from kmgb.report.evidence import shown_evidence
 from kmgb.report.order import rank
@@ -39,15 +39,8 @@ class Known:
         return self.titles.get(rule.removeprefix(CHECK), "") if rule and rule.startswith(CHECK) else ""
 
     def shown(self, value: str | None, kind: str, field: Field | None, key_field: str) -> str:
-        """A value as every reader may see it.
-
-        A finding about a whole row shows keys (dubbel: how often they occur); so does one about an invalid part of a
-        key.
-        """
-        whole_key = field is None or (kind == "ongeldig" and field.name in key_field.split("|"))
-        if not whole_key or kind == "dubbel" or not value:
-            return masked(value, field)
-        return masked_key(value, key_field, self.entity)
+        """A value of a finding as every reader may see it."""
+        return masked_value(value, kind, field, key_field, self.entity)
 
     def meanings(self, field: Field | None, values: Sequence[str | None]) -> tuple[str, str]:
         """What both values stand for, where they are codes that everyone may see."""

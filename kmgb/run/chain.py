@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
@@ -22,7 +23,6 @@ from kmgb.explain.steps import APPLICATION, DISTRIBUTION, REPORT, RESEND
 from kmgb.landing import Landed
 from kmgb.mapping.model import EntiteitMapping, Mapping, Populatie
 from kmgb.normalise.frame import normalised_fields
-from kmgb.run.coverage import coverage
 from kmgb.run.distributie import Distributie, day_of
 from kmgb.run.explaining import context_of
 from kmgb.run.facts import facts_of, outcome_of, stored
@@ -123,13 +123,12 @@ class Chain:
         comparison, first = self._compare(link, both)
         warnings = (*warnings, *self._keep(link, first, both))
         shared.forget(link.register, entity.name)
-        unjudged, whole = dict(comparison.unjudged.iter_rows()), link.theirs.volledig
         run_id, changes = municipality.history.write(
             new_run(link.name, DONE, shared.times, both, _facts(link, shared, warnings), outcome_of(comparison, [])),
             deliveries,
             comparison.findings,
             clusters(comparison.findings),
-            fates=lambda keys: {key: unjudged.get(key, "vergeleken") if whole else "onbekend" for key in keys},
+            fates=partial(comparison.fates, whole=link.theirs.volledig),
             compared=first.fields,
         )
         return Result(*link.name, DONE, run_id, comparison, changes, warnings=warnings)
@@ -139,8 +138,7 @@ class Chain:
         shared, entity, theirs = self.shared, link.entity, link.theirs
         left, right = shared.ready(link.register, entity, theirs), shared.ready(link.source, entity, theirs)
         day = day_of(shared.municipality, landed[0].manifest)
-        answers = coverage(entity, link.ours, theirs)
-        plan = comparison_plan(shared.municipality.catalogue, entity, link.ours, theirs, answers, day)
+        plan = comparison_plan(shared.municipality.catalogue, entity, link.ours, theirs, day)
         comparison = compare_prepared(left, right, plan)
         nothing = OptionalInputs(None, None, ())
         peildatum = landed[1].manifest.peildatum

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Mapping as Mapped
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
@@ -24,7 +25,6 @@ from kmgb.explain.causes import Evidence, conclude, gather
 from kmgb.landing import Landed
 from kmgb.mapping.model import Mapping
 from kmgb.run.chain import Chain
-from kmgb.run.coverage import coverage
 from kmgb.run.crossing import Crossed, Crossing, with_cause
 from kmgb.run.distributie import Distributie, day_of, land_dump, make_ready
 from kmgb.run.explaining import OtherSide, context_of, others_of
@@ -139,10 +139,13 @@ def _compare(municipality: Municipality, crossing: Crossing, controle: _Controle
     key, history = comparison_key(entity, theirs), theirs.historie == "historie"
     right = make_ready(municipality, landed[1], theirs, entity, key=key, history=history)
     day = day_of(municipality, landed[0].manifest)
-    plan = comparison_plan(municipality.catalogue, entity, ours, theirs, coverage(entity, ours, theirs), day)
+    plan = comparison_plan(municipality.catalogue, entity, ours, theirs, day)
     comparison = compare_prepared(left, right, plan)
-    # A key that left the distribution still has messages: the application may know it.
-    known = pl.concat([side.side.accepted.select(key_text(key)) for side in (left, right)]).to_series().unique()
+
+    def known() -> pl.Series:
+        # A key that left the distribution still has messages: the application may know it.
+        return pl.concat([side.side.accepted.select(key_text(key)) for side in (left, right)]).to_series().unique()
+
     inputs = optional_inputs(municipality, mapping, entity.name, known, now=now)
     context = context_of(shared, source, entity, mapping, plan, comparison, landed[1].manifest.peildatum, inputs)
     evidence = gather(comparison.findings, context)
@@ -189,7 +192,7 @@ def _settled(crossing: Crossing, chain: Chain, one: _Compared, sides: Mapped[tup
         others = _others(crossing.shared, one, sides) if cells.height else None
         explained = conclude(one.evidence, others)
         explained = chain.with_hop(explained, controle.source, controle.entity, one.evidence.context.plan.key)
-        titles = {check.rule: check.titel for check in municipality.crosschecks.controles}
+        titles = municipality.crosschecks.titles
         found = pl.concat(
             [crossing.hidden(explained, one.crossed), with_cause(one.crossed.findings, explained, titles)],
             how="diagonal",
@@ -199,14 +202,12 @@ def _settled(crossing: Crossing, chain: Chain, one: _Compared, sides: Mapped[tup
         new = new_run(
             controle.name, DONE, crossing.shared.times, one.landed, facts, outcome_of(comparison, one.crossed.judged)
         )
-        unjudged = dict(one.comparison.unjudged.iter_rows())
-        whole = one.evidence.context.plan.whole
         run_id, changes = municipality.history.write(
             new,
             [stored(side.manifest) for side in one.landed],
             found,
             clusters(found),
-            fates=lambda keys: {key: unjudged.get(key, "vergeleken") if whole else "onbekend" for key in keys},
+            fates=partial(comparison.fates, whole=one.evidence.context.plan.whole),
             compared=_judged_fields(one),
             undecided=one.crossed.undecided,
         )
@@ -246,15 +247,12 @@ def _others(shared: Distributie, one: _Compared, sides: Mapped[tuple[str, str], 
 def _earlier(shared: Distributie, source: Mapping, mapping: Mapping, entity: Entity) -> OtherSide | None:
     """An application that is not compared in this round, as its newest run left it."""
     municipality = shared.municipality
-    last = next(
-        (run for run in municipality.history.runs(mapping.naam) if (run.entity, run.status) == (entity.name, DONE)),
-        None,
-    )
+    last = next(iter(municipality.history.runs(mapping.naam, 1, entity=entity.name, status=DONE)), None)
     if last is None or last.afnemer_id is None:
         return None
     ours, theirs = source.entiteit[entity.name], mapping.entiteit[entity.name]
     day = day_of(municipality, shared.land(source, entity.name).manifest)
-    plan = comparison_plan(municipality.catalogue, entity, ours, theirs, coverage(entity, ours, theirs), day)
+    plan = comparison_plan(municipality.catalogue, entity, ours, theirs, day)
     findings = municipality.history.findings(last)
     findings = findings.filter(~pl.col("rule").fill_null("").str.starts_with(RULE))
     unknown = findings.filter(pl.col("status") == "onbekend")["key"]
@@ -278,8 +276,7 @@ def _own_checks(crossing: Crossing, compared: Sequence[_Controle]) -> Iterator[R
 def _own_check(crossing: Crossing, source: Mapping, entity: Entity) -> Result:
     municipality, landed = crossing.shared.municipality, crossing.shared.land(source, entity.name)
     crossed = crossing.of_distributie(source, entity)
-    titles = {check.rule: check.titel for check in municipality.crosschecks.controles}
-    found = with_cause(crossed.findings, pl.DataFrame(schema=EXPLAINED_COLUMNS), titles)
+    found = with_cause(crossed.findings, pl.DataFrame(schema=EXPLAINED_COLUMNS), municipality.crosschecks.titles)
     rows = crossing.shared.ready(source, entity)
     comparison = Comparison.of_one_side(found, rows.rows)
     warnings = crossing.shared.keep_mutations(source, entity)

@@ -93,7 +93,7 @@ class Crossing:
         """What is wrong with the checks as a whole, in Dutch. `name` (afnemer, entity): a controle that had them."""
         if not self.absent:
             return ()
-        earlier = (run for run in self.shared.municipality.history.runs(name[0]) if run.entity == name[1])
+        earlier = self.shared.municipality.history.runs(name[0], entity=name[1])
         if not any(run.facts.get("versions", {}).get("kruiscontroles") for run in earlier):
             return ()
         path = self.shared.municipality.crosschecks.path

@@ -64,7 +64,7 @@ def cluster_today(municipality: Municipality, name: str, now: datetime) -> Clust
     if pattern is None:
         raise KmgbError(f"Run {run_id} heeft geen cluster {number}. Bekijk ze met: kmgb history clusters {run_id}")
     names = (stored.afnemer, stored.entity)
-    newest = next(run for run in history.newest() if (run.afnemer, run.entity) == names)
+    (newest,) = history.runs(names[0], 1, entity=names[1])
     findings = members(history.findings(newest, now), pattern)
     if findings.is_empty():
         raise KmgbError(f"Van cluster {run_id}/{number} staat na run {newest.id} niets meer open.")
@@ -74,12 +74,11 @@ def cluster_today(municipality: Municipality, name: str, now: datetime) -> Clust
 def in_last_runs(municipality: Municipality, cluster: ClusterToday) -> list[HiddenInRun]:
     """How many findings of the cluster were open in each of the last runs of its controle, the newest first."""
     history, names = municipality.history, (cluster.newest.afnemer, cluster.newest.entity)
-    runs = history.runs(names[0], RUNS * len(municipality.catalogue.entities))
     return [
         HiddenInRun(
             run.id, run.finished, run.status, _counted(members(history.findings(run), cluster.pattern), "severity")
         )
-        for run in [run for run in runs if run.entity == names[1]][:RUNS]
+        for run in history.runs(names[0], RUNS, entity=names[1])
     ]
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from kmgb.compare.match import key_text
 from kmgb.errors import SettingsError
 from kmgb.explain.steps import next_step
 from kmgb.landing import manifests, open_landed
@@ -102,7 +103,7 @@ def shielded_persons(municipality: Municipality, stored: StoredRun, findings: pl
     persons = normalise(
         open_landed(municipality.landing, manifest).frame.collect(), reduced, entity, municipality.catalogue
     )
-    shielded = persons.filter(_secret(_SHIELD)).select(pl.concat_str(key, separator="|")).to_series()
+    shielded = persons.filter(_secret(_SHIELD)).select(key_text(key)).to_series()
     seen = findings.filter((pl.col("field") == _SHIELD) & (_secret("distributie") | _secret("afnemer_value")))
     return frozenset([*shielded.drop_nulls(), *seen["key"]])
 
@@ -133,9 +134,8 @@ def _doubts(municipality: Municipality, stored: StoredRun, now: datetime) -> Dou
     """The findings as they stand now, named after the last run that judged: one in quarantaine judged nothing."""
     judged = stored
     if stored.status != DONE:
-        earlier = municipality.history.runs(stored.afnemer)
-        of_this = (run for run in earlier if run.entity == stored.entity and run.status == DONE)
-        judged = next(of_this, stored)
+        last = municipality.history.runs(stored.afnemer, 1, entity=stored.entity, status=DONE)
+        judged = next(iter(last), stored)
     findings = _findings(municipality, stored, now)
     return Doubts(
         titel=stored.facts["titel"],

@@ -20,7 +20,6 @@ from kmgb.errors import MappingError, Problem, ReportError, SourceError
 from kmgb.mapping.load import load_mapping
 from kmgb.mapping.model import Aanlevering, EntiteitMapping, Mapping, Veld
 from kmgb.report.files import RECORD, write_findings
-from kmgb.run.coverage import coverage
 from kmgb.run.municipality import Municipality
 from kmgb.run.outcome import compare_prepared
 from kmgb.run.plan import comparison_key, comparison_plan
@@ -67,7 +66,7 @@ def compare_files(
 
         with ThreadPoolExecutor(2) as pool:
             (left, said_ours), (right, said_theirs) = pool.map(ready, [(distributie, ours), (afnemer, theirs)])
-    plan = comparison_plan(catalogue, entity, ours, theirs, coverage(entity, ours, theirs), day)
+    plan = comparison_plan(catalogue, entity, ours, theirs, day)
     comparison = compare_prepared(left, right, plan)
     try:
         said = {"distributie": said_ours, "afnemer": said_theirs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,12 +27,13 @@ class OptionalInputs:
 
 
 def optional_inputs(
-    municipality: Municipality, mapping: Mapping, entity: str, known: pl.Series, *, now: datetime
+    municipality: Municipality, mapping: Mapping, entity: str, known: Callable[[], pl.Series], *, now: datetime
 ) -> OptionalInputs:
     """Both inputs of this controle, with their warnings; bad input is a warning, never an error.
 
-    `known`: the keys of the distribution, as the findings write them. What `[afnemer]` agrees holds for every entity
-    that does not agree otherwise; indicaties are placed on persons, so those hold for personen only.
+    `known` gives the keys of the rows, as the findings write them; asked only when an input was agreed. What
+    `[afnemer]` agrees holds for every entity that does not agree otherwise; indicaties are placed on persons, so those
+    hold for personen only.
     """
     plan = mapping.entiteit[entity]
     general = mapping.afnemer.indicaties if entity == "personen" else None
@@ -43,8 +45,9 @@ def optional_inputs(
         what = f"{mapping.naam}, {entity}: indicaties en berichten vragen een sleutel van één veld, niet {len(key)}."
         return OptionalInputs(None, None, (f"{what} {indications.WITHOUT} {messages.WITHOUT}",))
     field = municipality.catalogue[entity][key[0]]
-    placed, first = _indications(municipality, indicaties, field, known)
-    sent, second = _messages(municipality, berichten, field, known, mapping.naam, now)
+    keys = known()
+    placed, first = _indications(municipality, indicaties, field, keys)
+    sent, second = _messages(municipality, berichten, field, keys, mapping.naam, now)
     return OptionalInputs(placed, sent, (*first, *second))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 
 import polars as pl
@@ -12,7 +11,7 @@ from kmgb.compare.plan import Agreements, CellPlan, Plan
 from kmgb.mapping.load import COMBINED, population_dtypes
 from kmgb.mapping.model import EntiteitMapping, Veld
 from kmgb.population import parse_population
-from kmgb.run.coverage import Coverage, FieldCoverage
+from kmgb.run.coverage import Coverage, coverage
 
 
 def comparison_plan(
@@ -20,11 +19,14 @@ def comparison_plan(
     entity: Entity,
     distributie: EntiteitMapping,
     afnemer: EntiteitMapping,
-    fields: Iterable[FieldCoverage],
     day: date,
 ) -> Plan:
-    """How this afnemer's rows and cells are judged. `day` is the peildatum that expressions may name."""
-    compared = [answer.field for answer in fields if answer.coverage is Coverage.VERGELEKEN]
+    """How this afnemer's rows and cells are judged; the cells are those that `coverage` calls compared.
+
+    `day` is the peildatum that expressions may name.
+    """
+    answers = coverage(entity, distributie, afnemer)
+    compared = [answer.field for answer in answers if answer.coverage is Coverage.VERGELEKEN]
     key = comparison_key(entity, afnemer)
     keys = [entity[name] for name in key]
     ours, theirs = population_dtypes(distributie, entity), population_dtypes(afnemer, entity)

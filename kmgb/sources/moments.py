@@ -35,7 +35,6 @@ class Moments:
 
 def parse_moments(text: pl.Series, zone: str) -> Moments:
     """Every moment in UTC; one without a zone is local time in `zone` (a known name)."""
-    # Moments are read from distinct texts: a log writes a second many times.
     frame = text.alias("text").to_frame().with_row_index("place")
     parts = frame.with_columns(pl.col("text").str.strip_chars().str.extract_groups(_PATTERN).alias("part")).unnest(
         "part"

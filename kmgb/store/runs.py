@@ -124,11 +124,13 @@ class History:
         """The newest run of every controle, by afnemer and entity."""
         return self.as_of()
 
-    def runs(self, afnemer: str | None = None, limit: int = 50) -> list[StoredRun]:
-        """The last runs, newest first."""
-        statement = select(run).order_by(run.c.id.desc()).limit(limit)
-        if afnemer is not None:
-            statement = statement.where(run.c.afnemer == afnemer)
+    def runs(
+        self, afnemer: str | None = None, limit: int = 50, *, entity: str | None = None, status: str | None = None
+    ) -> list[StoredRun]:
+        """The last runs, newest first: all of them, or those of this afnemer, entity and status."""
+        wanted = {run.c.afnemer: afnemer, run.c.entity: entity, run.c.status: status}
+        conditions = [column == value for column, value in wanted.items() if value is not None]
+        statement = select(run).where(*conditions).order_by(run.c.id.desc()).limit(limit)
         with self.engine.connect() as connection:
             return [_stored(row) for row in connection.execute(statement)]
 
