@@ -11,21 +11,33 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from kmgb.arrival.band import band as band_of
+from kmgb.arrival.changes import Beside, signals
+from kmgb.arrival.decisions import decisions
+from kmgb.arrival.manifest import (
+    MANIFEST_FILE,
+    Manifest,
+    home_of,
+    last_accepted,
+    manifests,
+    standing,
+    stored_manifests,
+)
+from kmgb.arrival.profile import PROFILE_FILE, Profile, load_profile, profile_columns
+from kmgb.arrival.signals import Signal, of_refusal
+from kmgb.arrival.written import written_in
 from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.errors import LandingError
 from kmgb.mapping.model import EntiteitMapping, Mapping
-from kmgb.mapping.values import FOLDER_HINT, is_folder_name
 from kmgb.sources.delivered import Limits, RefusedError
 from kmgb.sources.dumps import as_utc, find_dump, moment_in_name
 from kmgb.sources.entity import LookedUp, read_entity
@@ -33,60 +45,7 @@ from kmgb.sources.read import reading
 
 __all__ = ["Landed", "LookedUp", "Manifest", "clean", "find_dump", "land", "last_accepted", "manifests", "open_landed"]
 
-Status = Literal["geaccepteerd", "quarantaine"]
-FAULTY_PERCENT = 5.0
 _BUSY = ".bezig-"
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What one delivery was. `id` follows from content, afnemer, entity, peildatum and how it was read.
-
-    `columns` are all delivered columns, `kept` those in the Parquet, `filled` those of `kept` with any value.
-    `reasons` say in Dutch why it is in quarantaine. Times are aware and in UTC.
-    """
-
-    id: str
-    afnemer: str
-    entity: str
-    file: str
-    sha256: str
-    size: int
-    rows: int
-    faulty_rows: int
-    columns: tuple[str, ...]
-    kept: tuple[str, ...]
-    filled: tuple[str, ...]
-    peildatum: datetime
-    peildatum_from: str
-    arrived: datetime
-    reader: dict[str, Any]
-    lookups: tuple[LookedUp, ...]
-    mapping_version: str
-    kmgb_version: str
-    status: Status
-    reasons: tuple[str, ...]
-    remarks: tuple[str, ...]
-
-    def to_json(self) -> str:
-        """The manifest as JSON text."""
-        return json.dumps(asdict(self), default=datetime.isoformat, ensure_ascii=False, indent=2)
-
-    def to_document(self) -> dict[str, Any]:
-        """The manifest as JSON values."""
-        document: dict[str, Any] = json.loads(self.to_json())
-        return document
-
-    @classmethod
-    def from_json(cls, text: str) -> Manifest:
-        """The manifest that `to_json` wrote."""
-        document = json.loads(text)
-        for name in ("columns", "kept", "filled", "reasons", "remarks"):
-            document[name] = tuple(document[name])
-        for name in ("peildatum", "arrived"):
-            document[name] = datetime.fromisoformat(document[name])
-        document["lookups"] = tuple(LookedUp(**lookup) for lookup in document["lookups"])
-        return cls(**document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +59,16 @@ class Landed:
     def accepted(self) -> bool:
         """True when the delivery may be compared."""
         return self.manifest.status == "geaccepteerd"
+
+    @property
+    def written(self) -> Manifest:
+        """The manifest as it was written when the delivery came."""
+        return Manifest.from_json((self.folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+
+    @property
+    def released(self) -> bool:
+        """True when a person let it out of quarantaine."""
+        return self.accepted and self.written.status == "quarantaine"
 
     @property
     def frame(self) -> pl.LazyFrame:
@@ -123,15 +92,18 @@ def land(
     peildatum: datetime | None = None,
     dumps: Path | None = None,
     zone: str = "Europe/Amsterdam",
+    remarks: tuple[str, ...] = (),
 ) -> Landed:
     """The delivery of `source` in `folder/<afnemer>/<entity>/<id>`; an accepted one that is already there as it is.
 
-    `band`: percent fewer rows than the last accepted one that is still accepted (`bandbreedte` of the entity wins).
+    `band`: percent fewer rows than the last accepted one that is still accepted, until enough deliveries came to learn
+    from; `bandbreedte` of the entity wins. Beside the manifest stands the profile of its columns (`profiel.json`).
     `dumps`: where the files of lookups are sought, by default beside `source`. `zone`: of moments without one.
+    `remarks`: what the source had to say about the file, for the manifest.
     Raises: SourceError when the file or that of a lookup is not there; LandingError on a name that cannot be a folder.
     """
     plan = mapping.entiteit[entity]
-    home = _home(folder, mapping.naam, entity)
+    home = home_of(folder, mapping.naam, entity)
     home.mkdir(parents=True, exist_ok=True)
     if not source.is_file():
         raise RefusedError(source, "onvindbaar", "het bestand is er niet.", f"Gezocht: {source}.")
@@ -157,31 +129,19 @@ def land(
         kmgb_version=_version(),
         status="geaccepteerd",
         reasons=(),
-        remarks=(),
+        remarks=remarks,
     )
     busy = Path(tempfile.mkdtemp(prefix=_BUSY, dir=home))
     try:
-        site = _Site(home, busy, dumps or source.parent, plan.bandbreedte or band, zone, plan.onveranderd)
+        site = _Site(home, busy, dumps or source.parent, band, zone)
         return _land(source, plan, draft, site, limits)
     finally:
         shutil.rmtree(busy, ignore_errors=True)
 
 
-def manifests(folder: Path, afnemer: str, entity: str) -> list[Manifest]:
-    """Every manifest of one entity of one afnemer, newest peildatum first, then newest arrival."""
-    paths = _home(folder, afnemer, entity).glob("*/manifest.json")
-    found = [Manifest.from_json(path.read_text(encoding="utf-8")) for path in paths if path.parent.name[0] != "."]
-    return sorted(found, key=lambda m: (m.peildatum, m.arrived, m.id), reverse=True)
-
-
-def last_accepted(folder: Path, afnemer: str, entity: str) -> Manifest | None:
-    """The accepted delivery with the newest peildatum."""
-    return next((m for m in manifests(folder, afnemer, entity) if m.status == "geaccepteerd"), None)
-
-
 def open_landed(folder: Path, manifest: Manifest) -> Landed:
     """The delivery of this manifest below the folder of all deliveries."""
-    return Landed(manifest, _home(folder, manifest.afnemer, manifest.entity) / manifest.id)
+    return Landed(manifest, home_of(folder, manifest.afnemer, manifest.entity) / manifest.id)
 
 
 def clean(folder: Path) -> int:
@@ -194,14 +154,13 @@ def clean(folder: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """Where one landing takes place, the band it is held to, the zone of its sentences; may it be as it was before?"""
+    """Where one landing takes place, the band it is held to, the zone of its sentences."""
 
     home: Path
     busy: Path
     dumps: Path
     band: float
     zone: str
-    unchanged: bool
 
 
 def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, limits: Limits) -> Landed:
@@ -211,25 +170,56 @@ def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, lim
         delivered, frame, lookups = read_entity(source, plan, limits, site.busy / "werk", site.dumps)
         kept = tuple(name for name in frame.collect_schema().names() if name not in (ROW, FAULT))
         draft = replace(draft, sha256=delivered.sha256, size=delivered.size, lookups=lookups)
-        draft = replace(draft, columns=delivered.columns, kept=kept, remarks=delivered.remarks)
+        draft = replace(draft, columns=delivered.columns, kept=kept, remarks=(*draft.remarks, *delivered.remarks))
         draft = replace(draft, id=_identity(draft, plan))
         previous = last_accepted(site.home.parent.parent, draft.afnemer, draft.entity)
         known = _known(site.home, draft.id)
         if known is not None and known.accepted:
-            if previous is None or draft.peildatum >= previous.peildatum:
+            if known.released or previous is None or draft.peildatum >= previous.peildatum:
                 return known
             # What was accepted stays as it is for the runs that compared it; this arrival is refused beside it.
             draft = replace(draft, id=_hash([draft.id, previous.id]))
         with reading(source):
             frame.sink_parquet(out / "data.parquet", compression="zstd", maintain_order=True)
-        draft = _count(draft, out / "data.parquet")
-        reasons = tuple(_reasons(draft, previous, site))
+        draft, profile = _judged(source, plan, draft, previous, site)
     except RefusedError as error:
         (out / "data.parquet").unlink(missing_ok=True)
         draft = _refused(source, draft, plan)
-        reasons = (str(error),)
+        profile = Profile(0, "", (), None, "", (of_refusal(error.reason, str(error)),))
+    reasons = tuple(signal.sentence for signal in profile.signals if signal.refuses)
     manifest = replace(draft, reasons=reasons, status="quarantaine" if reasons else "geaccepteerd")
-    return _publish(manifest, site.home, site.busy)
+    return _publish(manifest, profile, site.home, site.busy)
+
+
+def _judged(
+    source: Path, plan: EntiteitMapping, draft: Manifest, previous: Manifest | None, site: _Site
+) -> tuple[Manifest, Profile]:
+    """The manifest with what was counted, and the profile with all that is noteworthy beside the last accepted one."""
+    data = site.busy / "uit" / "data.parquet"
+    day = draft.peildatum.astimezone(ZoneInfo(site.zone)).date()
+    columns = profile_columns(data, draft.kept, plan, draft.entity, day)
+    counts = pl.scan_parquet(data, glob=False).select(pl.len().alias(ROW), pl.col(FAULT).count())
+    rows, faulty = counts.collect(engine="streaming").row(0)
+    filled = tuple(column.name for column in columns if column.distinct)
+    draft = replace(draft, rows=rows, faulty_rows=faulty, filled=filled)
+    encoding = written_in(source)
+    beside = None if previous is None else _beside(previous, plan, site)
+    found: tuple[Signal, ...] = tuple(signals(draft, columns, encoding, beside))
+    band = None if beside is None else beside.band
+    return draft, Profile(rows, encoding, columns, band, previous.id if previous else "", found)
+
+
+def _beside(previous: Manifest, plan: EntiteitMapping, site: _Site) -> Beside:
+    # What a person let through was out of the ordinary, what was rejected is not trusted: the band learns from neither.
+    known, decided = stored_manifests(site.home), decisions(site.home)
+    accepted = [one.rows for one in known if one.status == "geaccepteerd" and one.id not in decided]
+    return Beside(
+        previous,
+        load_profile(site.home / previous.id),
+        band_of(plan.bandbreedte, site.band, accepted),
+        site.zone,
+        plan.onveranderd,
+    )
 
 
 def _peildatum(source: Path, plan: EntiteitMapping, given: datetime | None, zone: str) -> tuple[datetime, str]:
@@ -260,71 +250,31 @@ def _hash(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _count(draft: Manifest, data: Path) -> Manifest:
-    """The manifest with the number of rows and faulty rows, and the columns that hold any value."""
-    filled = [(pl.col(name).fill_null("") != "").any().alias(name) for name in draft.kept]
-    counts = pl.scan_parquet(data, glob=False).select(pl.len().alias(ROW), pl.col(FAULT).count(), *filled)
-    row = counts.collect(engine="streaming").row(0, named=True)
-    names = tuple(name for name in draft.kept if row[name])
-    return replace(draft, rows=row[ROW], faulty_rows=row[FAULT], filled=names)
-
-
-def _reasons(manifest: Manifest, previous: Manifest | None, site: _Site) -> list[str]:
-    """Why the delivery cannot be trusted, in Dutch; none when it can."""
-    rows, faulty = manifest.rows, manifest.faulty_rows
-    reasons = []
-    if rows == 0:
-        reasons.append("De aanlevering heeft geen rijen.")
-    elif faulty * 100 > rows * FAULTY_PERCENT:
-        reasons.append(f"{faulty} van {rows} rijen zijn niet goed te lezen (meer dan {FAULTY_PERCENT:g} %).")
-    return reasons if previous is None else [*reasons, *_changes(manifest, previous, site)]
-
-
-def _changes(manifest: Manifest, previous: Manifest, site: _Site) -> Iterator[str]:
-    """What makes the delivery suspect beside the last accepted one."""
-    if manifest.rows < previous.rows * (100 - site.band) / 100:
-        yield f"{manifest.rows} rijen; de vorige keer {previous.rows}. Dat is meer dan {site.band:g} % minder."
-    yield from _older(manifest, previous, site.zone)
-    same = manifest.sha256 == previous.sha256 and _lookup_content(manifest) == _lookup_content(previous)
-    if same and manifest.peildatum > previous.peildatum and not site.unchanged:
-        yield (
-            "De inhoud is gelijk aan de vorige geaccepteerde aanlevering, maar de peildatum is nieuwer. "
-            "Kan dat bij deze entiteit, zet dan onveranderd = true in de veldtoewijzing."
-        )
-    emptied = [name for name in previous.filled if name in manifest.kept and name not in manifest.filled]
-    if emptied and manifest.rows:
-        yield f"Eerder gevuld en nu geheel leeg: {', '.join(map(repr, emptied))}."
-
-
-def _older(manifest: Manifest, previous: Manifest, zone: str) -> Iterator[str]:
-    if manifest.peildatum < previous.peildatum:
-        day = previous.peildatum.astimezone(ZoneInfo(zone))
-        yield f"De peildatum ligt voor die van de vorige geaccepteerde aanlevering ({day:%Y-%m-%d})."
-
-
-def _lookup_content(manifest: Manifest) -> list[str]:
-    return [lookup.sha256 for lookup in manifest.lookups]
-
-
-def _publish(manifest: Manifest, home: Path, busy: Path) -> Landed:
+def _publish(manifest: Manifest, profile: Profile, home: Path, busy: Path) -> Landed:
     """Put the finished folder in its place in one step. A quarantined one gives way when the verdict has changed."""
     out, target = busy / "uit", home / manifest.id
     known = _known(home, manifest.id)
     if known is not None:
-        if (known.manifest.status, known.manifest.reasons) == (manifest.status, manifest.reasons):
+        if (known.written.status, known.written.reasons) == (manifest.status, manifest.reasons):
             return known
         target.rename(busy / "oud")
-    (out / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    (out / PROFILE_FILE).write_text(profile.to_json(), encoding="utf-8")
+    (out / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
     for path in (*out.iterdir(), out):
         _sync(path)
     out.rename(target)
     _sync(home)
-    return Landed(manifest, target)
+    return _decided(manifest, home)
 
 
 def _known(home: Path, identity: str) -> Landed | None:
-    path = home / identity / "manifest.json"
-    return Landed(Manifest.from_json(path.read_text(encoding="utf-8")), path.parent) if path.exists() else None
+    path = home / identity / MANIFEST_FILE
+    return _decided(Manifest.from_json(path.read_text(encoding="utf-8")), home) if path.exists() else None
+
+
+def _decided(manifest: Manifest, home: Path) -> Landed:
+    """A delivery with what people decided about it, which the manifest itself does not tell."""
+    return Landed(standing(manifest, decisions(home).get(manifest.id)), home / manifest.id)
 
 
 def _version() -> str:
@@ -340,13 +290,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _home(folder: Path, afnemer: str, entity: str) -> Path:
-    for name in (afnemer, entity):
-        if not is_folder_name(name):
-            raise LandingError(f"{name!r} kan geen naam van een map zijn. {FOLDER_HINT}")
-    return folder / afnemer / entity
 
 
 def _refused(source: Path, draft: Manifest, plan: EntiteitMapping) -> Manifest:

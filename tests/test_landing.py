@@ -55,7 +55,7 @@ def test_an_accepted_delivery_is_whole(lands: Lands, tmp_path: Path) -> None:
     assert got.accepted
     assert got.frame.collect().rows() == [(row + 1, f"{row:09d}", "x", None) for row in range(3)]
     assert got.frame.collect().schema["__rij"] == pl.UInt32
-    assert sorted(path.name for path in got.folder.iterdir()) == ["data.parquet", "manifest.json"]
+    assert sorted(path.name for path in got.folder.iterdir()) == ["data.parquet", "manifest.json", "profiel.json"]
     assert [path.name for path in (tmp_path / "data/sociaal/personen").iterdir()] == [got.manifest.id]
     m = got.manifest
     assert (m.rows, m.faulty_rows, m.columns, m.kept) == (3, 0, ("B", "N", "ongevraagd"), ("B", "N"))

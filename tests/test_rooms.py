@@ -21,8 +21,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "mapping": ("errors", "catalogue", "population"),
     "demo": ("errors", "catalogue", "mapping"),
     "sources": ("errors", "catalogue", "mapping"),
-    "landing": ("errors", "catalogue", "mapping", "sources"),
+    "fetch": ("errors", "settings", "catalogue", "mapping", "sources"),
     "normalise": ("errors", "catalogue", "mapping"),
+    "ispiegel": ("errors", "catalogue", "mapping", "normalise"),
+    "arrival": ("errors", "catalogue", "mapping", "sources", "normalise"),
+    "landing": ("errors", "catalogue", "mapping", "sources", "arrival"),
     "validate": ("errors", "catalogue"),
     "compare": ("errors", "catalogue"),
     "mutations": ("errors", "catalogue", "compare"),
@@ -39,7 +42,20 @@ _DOOR = ("run", "store", "report", "settings", "errors")
 ALLOWED |= {
     "scheduler": _DOOR,
     "web": _DOOR,
-    "cli": (*_DOOR, "scheduler", "demo", "catalogue", "mapping", "population", "crosscheck", "landing", "sources"),
+    "cli": (
+        *_DOOR,
+        "scheduler",
+        "demo",
+        "catalogue",
+        "mapping",
+        "population",
+        "crosscheck",
+        "fetch",
+        "arrival",
+        "ispiegel",
+        "landing",
+        "sources",
+    ),
 }
 
 

@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from kmgb.cli import catalogue, checks, coverage, crosscheck, decisions, demo, exports, history, mapping, schedule
+from kmgb.cli import (
+    catalogue,
+    checks,
+    coverage,
+    crosscheck,
+    decisions,
+    deliveries,
+    demo,
+    exports,
+    history,
+    mapping,
+    schedule,
+)
 from kmgb.cli.output import fail
 from kmgb.errors import KmgbError
 
@@ -37,6 +49,7 @@ app.add_typer(crosscheck.app, name="kruiscontrole")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(history.app, name="history")
 app.add_typer(decisions.app, name="besluit")
+app.add_typer(deliveries.app, name="aanleveringen")
 
 
 @app.callback()

@@ -1,1 +1,1 @@
-"""Where dumps come from: databases, managed transfer, drop folders, the gateway. A fetched file is landed as any other."""
+"""Where dumps come from: databases, managed transfer, drop folders, the gateway. A fetched file lands as any other."""

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from kmgb.mapping.verwacht import Verwacht
+
 Formaat = Literal["csv", "vast", "jsonl", "json", "xlsx", "xml", "parquet", "lo3"]
 Datumnotatie = Literal[
     "", "jjjjmmdd", "jjjj-mm-dd", "dd-mm-jjjj", "mm-dd-jjjj", "mm-dd-jj", "dd-mm-jj", "ddmmjjjj", "excel"
@@ -101,7 +103,9 @@ class Kolom(_Model):
 
 
 class Aanlevering(_Model):
-    """How a file is written. Every key can be given for the whole afnemer and overridden per entity."""
+    """How a file is written, and when it is expected. Every key can be given for the whole afnemer and overridden per
+    entity. When it is expected says nothing about how it is read: `model_dump` leaves that out.
+    """
 
     formaat: Formaat = "csv"
     codering: str = "utf-8"
@@ -117,6 +121,7 @@ class Aanlevering(_Model):
     record: str = ""
     binnen: str = ""
     kolommen: Annotated[tuple[Kolom, ...], BeforeValidator(_named_columns)] = ()
+    verwacht: Verwacht | None = Field(default=None, exclude=True)
 
 
 class Veld(_Model):

@@ -69,6 +69,7 @@ def _accents_before_letters() -> dict[str, str]:
             composed = unicodedata.normalize("NFC", letter + accent)
             if len(composed) == 1:
                 table[sign + letter] = composed
+    table["Âg"] = "ģ"  # this one has its accent above it and is written so; T.61 knows no g with an acute
     return table
 
 
