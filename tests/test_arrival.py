@@ -105,7 +105,7 @@ def test_columns_are_laid_beside_those_of_the_last_accepted_delivery(lands: Land
     ("second", "kind", "sentence"),
     [
         (rows(60), "gekrompen", "60 rijen; de vorige keer 100. Dat is meer dan 20 % minder."),
-        (rows(100), "tweemaal_hetzelfde", "De inhoud is gelijk aan de vorige geaccepteerde aanlevering, maar de peildatum is nieuwer."),
+        (rows(100), "tweemaal_hetzelfde", "De inhoud is gelijk aan de vorige geaccepteerde aanlevering, maar de peildatum is nieuwer. Kan dat bij deze entiteit, zet dan onveranderd = true in de veldtoewijzing."),
         ([row[:-4] for row in rows(100)], "kolom_leeg", "Eerder gevuld en nu geheel leeg: 'N'."),
         ([], "leeg", "dump2.csv: er staat geen enkel record in het bestand. Vraag een nieuwe export."),
     ],
