@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import date
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -107,6 +107,8 @@ def _place(fault: ErrorDetails, document: Mapping[str, Any]) -> Place:
     at: Any = document
     place: list[str | int] = []
     for part in fault["loc"] if fault["type"] != "missing" else parents:
+        if place[-1:] == ["bron"] and isinstance(at, dict) and at.get("soort") == part:
+            continue  # the kind of source may be called as one of its keys: database
         inside = part in at if isinstance(at, dict) else isinstance(at, list) and isinstance(part, int)
         if inside:
             at = at[part]
@@ -123,43 +125,58 @@ def _said(faults: Sequence[ErrorDetails], place: Place, model: type[BaseModel]) 
     fault, kind = faults[0], faults[0]["type"]
     context = fault.get("ctx", {})
     if kind == "extra_forbidden":
-        return "is geen bekende sleutel.", nearest(str(place[-1]), _siblings(place, model))
-    if kind == "missing":
-        return "ontbreekt en is verplicht.", ""
+        return "is geen bekende sleutel.", nearest(str(place[-1]), _siblings(fault["loc"], model))
     if kind == "literal_error":
-        expected = str(context["expected"]).replace(" or ", " of ")
-        known = [word for word in expected.replace(" of ", ", ").strip("'").split("', '") if word]
-        return f"moet een van deze zijn: {expected}.", nearest(str(fault["input"]), known)
+        return _of_no_word(str(context["expected"]), str(fault["input"]))
+    if kind.startswith("union_tag"):
+        return _of_no_kind(context)
     if kind == "value_error":
         return f"{fault['msg'].removeprefix('Value error, ')}.", ""
-    if kind in _LIMITS:
-        return _LIMITS[kind].format(**context), ""
+    if kind == "missing" or kind in _LIMITS:
+        return _LIMITS.get(kind, "ontbreekt en is verplicht.").format(**context), ""
     expected_kinds = dict.fromkeys(filter(None, (_expected(fault["type"]) for fault in faults)))
     return (f"moet {' of '.join(expected_kinds)} zijn." if expected_kinds else "heeft niet de juiste vorm."), ""
+
+
+def _of_no_word(expected: str, given: str) -> tuple[str, str]:
+    known = [word for word in expected.replace(" or ", ", ").strip("'").split("', '") if word]
+    return f"moet een van deze zijn: {expected.replace(' or ', ' of ')}.", nearest(given, known)
+
+
+def _of_no_kind(context: Mapping[str, Any]) -> tuple[str, str]:
+    if "tag" not in context:
+        return "noemt geen 'soort': die zegt wat voor bron het is.", ""
+    known = context["expected_tags"].strip("'").split("', '")
+    return f"'soort' moet een van deze zijn: {', '.join(known)}.", nearest(context["tag"], known)
 
 
 def _expected(kind: str) -> str:
     return next((words for start, words in _EXPECTED.items() if kind.startswith(start)), "")
 
 
-def _siblings(place: Place, model: Any) -> list[str]:
-    """The keys the model allows at the place of an unknown key."""
-    for part in place[:-1]:
-        annotation = model.model_fields[part].annotation if _is_model(model) and part in model.model_fields else None
-        if annotation is not None:
-            model = _inner_model(annotation) or model
-    return [name for name in model.model_fields if name not in ("path", "version")] if _is_model(model) else []
+def _siblings(loc: Place, model: type[BaseModel]) -> list[str]:
+    """The keys the model allows at the place of an unknown key; `loc` is pydantic's, which names the kind of source."""
+    models = [model]
+    for part in loc[:-1]:
+        inner = [
+            one.model_fields[part].annotation for one in models if isinstance(part, str) and part in one.model_fields
+        ]
+        if inner:
+            models = [one for annotation in inner for one in _models_in(annotation)] or models
+        else:
+            models = [one for one in models if part in _kinds(one)] or models
+    return [name for one in models for name in one.model_fields if name not in ("path", "version")]
 
 
-def _is_model(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, BaseModel)
+def _kinds(model: type[BaseModel]) -> tuple[object, ...]:
+    """Which `soort` of source this model is; empty when it is none."""
+    return get_args(model.model_fields["soort"].annotation) if "soort" in model.model_fields else ()
 
 
-def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    if _is_model(annotation):
-        return cast("type[BaseModel]", annotation)
-    inner = [_inner_model(argument) for argument in getattr(annotation, "__args__", ())]
-    return next((model for model in inner if model is not None), None)
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]
 
 
 def _repair(document: dict[str, Any], place: Place, *, absent: bool) -> None:

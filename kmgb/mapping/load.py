@@ -48,6 +48,7 @@ def parse_mapping(content: bytes, path: Path, catalogue: Catalogue) -> Mapping:
     problems = list(_unknown_entities(document, catalogue))
     reader, inherited, faults = _general_reader(document.pop("aanlevering", {}))
     problems += faults
+    problems += _inherit_source(document, document.pop("bron", {}))
     _inherit(document, inherited)
     document |= {"path": path, "version": hashlib.sha256(content).hexdigest()}
     try:
@@ -132,6 +133,18 @@ def _inherit(document: dict[str, Any], general: dict[str, Any]) -> None:
             entity["aanlevering"] = {**general, **own} if isinstance(own, dict) else own
             for field in (entity.get("velden"), entity.get("hulp")):
                 _short_forms(field)
+
+
+def _inherit_source(document: dict[str, Any], general: object) -> list[Problem]:
+    """The `[bron]` of the whole afnemer holds for each entity, key by key. It is judged there: alone it may be half."""
+    if not isinstance(general, dict):
+        return [Problem("bron", "moet een tabel zijn.")]
+    entities = document.get("entiteit")
+    for entity in entities.values() if general and isinstance(entities, dict) else ():
+        if isinstance(entity, dict):
+            own = entity.get("bron", {})
+            entity["bron"] = {**general, **own} if isinstance(own, dict) else own
+    return []
 
 
 def _short_forms(fields: object) -> None:

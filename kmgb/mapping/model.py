@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from kmgb.mapping.bronnen.database import DatabaseBron
+from kmgb.mapping.bronnen.overdracht import FtpsBron, MapBron, SftpBron
 from kmgb.mapping.verwacht import Verwacht
 
 Formaat = Literal["csv", "vast", "jsonl", "json", "xlsx", "xml", "parquet", "lo3"]
@@ -38,6 +40,10 @@ def _named_columns(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+
+
+# Where the dumps of an entity are fetched; `soort` says which of these it is.
+Bron = Annotated[DatabaseBron | MapBron | SftpBron | FtpsBron, Field(discriminator="soort")]
 
 
 class _Model(BaseModel):
@@ -207,6 +213,7 @@ class EntiteitMapping(_Model):
     """One entity of one afnemer: where the dump is, which row is which, who is expected, and every field's column."""
 
     bestand: str = ""
+    bron: Bron | None = None
     aanlevering: Aanlevering = Aanlevering()
     sleutel: Names
     alternatieve_sleutels: tuple[tuple[str, ...], ...] = ()

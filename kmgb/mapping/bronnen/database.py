@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from kmgb.mapping.bronnen.geheim import Geheim
+
 Systeem = Literal["sqlserver", "oracle", "mariadb", "postgresql", "sqlite", "odbc"]
 
 # What hides words and semicolons in SQL: texts, quoted names, comments.
@@ -39,7 +41,7 @@ def _known_zone(name: str) -> str:
 class DatabaseBron(BaseModel):
     """One table or query of one database. `docs/bronnen-databases.md` explains every key."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     soort: Literal["database"] = "database"
     systeem: Systeem
@@ -47,7 +49,7 @@ class DatabaseBron(BaseModel):
     poort: int | None = Field(default=None, ge=1, le=65_535)
     database: str = ""
     gebruiker: str = ""
-    wachtwoord: str = ""
+    wachtwoord: Geheim = ""
     stuurprogramma: str = ""
     opties: dict[str, str] = Field(default_factory=dict)
     versleuteld: Literal["verplicht", "nee"] = "verplicht"
