@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ from kmgb.arrival.signals import Signal, of_refusal
 from kmgb.arrival.written import written_in
 from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.errors import LandingError
-from kmgb.mapping.model import EntiteitMapping, Mapping
+from kmgb.mapping.model import EntiteitMapping, Formaat, Mapping
 from kmgb.sources.delivered import Limits, RefusedError
 from kmgb.sources.dumps import as_utc, find_dump, moment_in_name
 from kmgb.sources.entity import LookedUp, read_entity
@@ -45,6 +46,7 @@ from kmgb.sources.read import reading
 
 __all__ = ["Landed", "LookedUp", "Manifest", "clean", "find_dump", "land", "last_accepted", "manifests", "open_landed"]
 
+DATA_FILE = "data.parquet"
 _BUSY = ".bezig-"
 
 
@@ -71,13 +73,17 @@ class Landed:
         return self.accepted and self.written.status == "quarantaine"
 
     @property
+    def has_data(self) -> bool:
+        """False when the file could not be read: there is nothing to compare, whatever anyone decides."""
+        return (self.folder / DATA_FILE).exists()
+
+    @property
     def frame(self) -> pl.LazyFrame:
         """The rows as delivered. Raises: LandingError when the file could not be read and there are none."""
-        data = self.folder / "data.parquet"
-        if not data.exists():
+        if not self.has_data:
             reasons = " ".join(self.manifest.reasons)
             raise LandingError(f"{self.manifest.file}: deze aanlevering heeft geen gegevens. {reasons}")
-        return pl.scan_parquet(data, glob=False)
+        return pl.scan_parquet(self.folder / DATA_FILE, glob=False)
 
 
 def land(
@@ -90,24 +96,34 @@ def land(
     limits: Limits,
     band: float,
     peildatum: datetime | None = None,
+    peildatum_from: str = "opgegeven",
     dumps: Path | None = None,
     zone: str = "Europe/Amsterdam",
     remarks: tuple[str, ...] = (),
+    formaat: Formaat | None = None,
+    prepared: Sequence[str] = (),
+    live: bool = False,
 ) -> Landed:
     """The delivery of `source` in `folder/<afnemer>/<entity>/<id>`; an accepted one that is already there as it is.
 
     `band`: percent fewer rows than the last accepted one that is still accepted, until enough deliveries came to learn
     from; `bandbreedte` of the entity wins. Beside the manifest stands the profile of its columns (`profiel.json`).
     `dumps`: where the files of lookups are sought, by default beside `source`. `zone`: of moments without one.
-    `remarks`: what the source had to say about the file, for the manifest.
+    `peildatum`, when it is known to whoever brings the file, and `peildatum_from`, who that is.
+    `remarks`: what the source had to say about the file, for the manifest. `formaat`: what the source made of it,
+    whatever the mapping says. `prepared`: see `read_prepared`; such a file becomes the data as it is. `live`: it was
+    read from the application itself, where the same content as before is no sign of an old file.
     Raises: SourceError when the file or that of a lookup is not there; LandingError on a name that cannot be a folder.
     """
     plan = mapping.entiteit[entity]
+    if formaat is not None:
+        plan = plan.model_copy(update={"aanlevering": plan.aanlevering.model_copy(update={"formaat": formaat})})
     home = home_of(folder, mapping.naam, entity)
     home.mkdir(parents=True, exist_ok=True)
     if not source.is_file():
         raise RefusedError(source, "onvindbaar", "het bestand is er niet.", f"Gezocht: {source}.")
-    moment, origin = _peildatum(source, plan, peildatum, zone)
+    given = None if peildatum is None else (as_utc(peildatum, zone), peildatum_from)
+    moment, origin = given or _peildatum(source, plan, zone)
     draft = Manifest(
         id="",
         afnemer=mapping.naam,
@@ -133,7 +149,7 @@ def land(
     )
     busy = Path(tempfile.mkdtemp(prefix=_BUSY, dir=home))
     try:
-        site = _Site(home, busy, dumps or source.parent, band, zone)
+        site = _Site(home, busy, dumps or source.parent, band, zone, plan.onveranderd or live, tuple(prepared))
         return _land(source, plan, draft, site, limits)
     finally:
         shutil.rmtree(busy, ignore_errors=True)
@@ -154,20 +170,26 @@ def clean(folder: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """Where one landing takes place, the band it is held to, the zone of its sentences."""
+    """Where one landing takes place and by which terms: band, zone of sentences, may it be the same as before.
+
+    `prepared`: the columns at the source of a file that is the data already; empty for any other.
+    """
 
     home: Path
     busy: Path
     dumps: Path
     band: float
     zone: str
+    unchanged: bool
+    prepared: tuple[str, ...]
 
 
 def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, limits: Limits) -> Landed:
     out = site.busy / "uit"
     out.mkdir()
     try:
-        delivered, frame, lookups = read_entity(source, plan, limits, site.busy / "werk", site.dumps)
+        scratch = site.busy / "werk"
+        delivered, frame, lookups = read_entity(source, plan, limits, scratch, site.dumps, site.prepared)
         kept = tuple(name for name in frame.collect_schema().names() if name not in (ROW, FAULT))
         draft = replace(draft, sha256=delivered.sha256, size=delivered.size, lookups=lookups)
         draft = replace(draft, columns=delivered.columns, kept=kept, remarks=(*draft.remarks, *delivered.remarks))
@@ -179,11 +201,14 @@ def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, lim
                 return known
             # What was accepted stays as it is for the runs that compared it; this arrival is refused beside it.
             draft = replace(draft, id=_hash([draft.id, previous.id]))
-        with reading(source):
-            frame.sink_parquet(out / "data.parquet", compression="zstd", maintain_order=True)
+        if site.prepared and not lookups:
+            _adopt(source, out / DATA_FILE)
+        else:
+            with reading(source):
+                frame.sink_parquet(out / DATA_FILE, compression="zstd", maintain_order=True)
         draft, profile = _judged(source, plan, draft, previous, site)
     except RefusedError as error:
-        (out / "data.parquet").unlink(missing_ok=True)
+        (out / DATA_FILE).unlink(missing_ok=True)
         draft = _refused(source, draft, plan)
         profile = Profile(0, "", (), None, "", (of_refusal(error.reason, str(error)),))
     reasons = tuple(signal.sentence for signal in profile.signals if signal.refuses)
@@ -191,11 +216,19 @@ def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, lim
     return _publish(manifest, profile, site.home, site.busy)
 
 
+def _adopt(source: Path, data: Path) -> None:
+    """The file under another name; a copy where the two are not on one disk."""
+    try:
+        os.link(source, data)
+    except OSError:
+        shutil.copyfile(source, data)
+
+
 def _judged(
     source: Path, plan: EntiteitMapping, draft: Manifest, previous: Manifest | None, site: _Site
 ) -> tuple[Manifest, Profile]:
     """The manifest with what was counted, and the profile with all that is noteworthy beside the last accepted one."""
-    data = site.busy / "uit" / "data.parquet"
+    data = site.busy / "uit" / DATA_FILE
     day = draft.peildatum.astimezone(ZoneInfo(site.zone)).date()
     columns = profile_columns(data, draft.kept, plan, draft.entity, day)
     counts = pl.scan_parquet(data, glob=False).select(pl.len().alias(ROW), pl.col(FAULT).count())
@@ -218,14 +251,12 @@ def _beside(previous: Manifest, plan: EntiteitMapping, site: _Site) -> Beside:
         load_profile(site.home / previous.id),
         band_of(plan.bandbreedte, site.band, accepted),
         site.zone,
-        plan.onveranderd,
+        site.unchanged,
     )
 
 
-def _peildatum(source: Path, plan: EntiteitMapping, given: datetime | None, zone: str) -> tuple[datetime, str]:
-    """Of which moment the delivery speaks, and where that was found."""
-    if given is not None:
-        return as_utc(given, zone), "opgegeven"
+def _peildatum(source: Path, plan: EntiteitMapping, zone: str) -> tuple[datetime, str]:
+    """Of which moment the delivery speaks when nobody says so, and where that was found."""
     if plan.peildatum is not None:
         return as_utc(plan.peildatum, zone), "veldtoewijzing"
     named = moment_in_name(source.name, plan.peildatum_uit_naam)

@@ -27,6 +27,12 @@ class Settings(BaseSettings):
     data: Path = Field(default=Path("data"), description="folder for aanleveringen, key file and the embedded database")
     output: Path = Field(default=Path("uitvoer"), description="folder for reports and findings")
     database: str = Field(default="", description="SQLAlchemy URL; empty is SQLite in the data folder")
+    secrets: Path = Field(
+        default=Path("geheimen.toml"), description="file with the secrets that mappings name; only we may read it"
+    )
+    fresh_minutes: int = Field(
+        default=60, ge=0, description="minutes that what was pulled from a source serves later controles as well"
+    )
     key: SecretStr = Field(
         default=SecretStr(""), description="base64 key for identities and encryption; empty is data/sleutel"
     )

@@ -24,14 +24,13 @@ from pydantic import ValidationError
 from servers_db import SECRET, VARIABLE, Server, db_secret, free_port, mariadb, need, postgresql, sqlserver_driver
 from tds_server import TdsServer
 
+from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.errors import SettingsError, SourceError
 from kmgb.fetch import database_oracle
 from kmgb.fetch.database import DatabaseError, as_moment, fetch_database, test_database
 from kmgb.fetch.database_systems import SYSTEMS, Column, connection_string, sqlserver_types
 from kmgb.mapping.bronnen.database import DatabaseBron
-from kmgb.mapping.model import Aanlevering
-from kmgb.sources.delivered import Limits
-from kmgb.sources.parquet import read_parquet
+from kmgb.sources.parquet import read_prepared
 
 __all__ = ["db_secret", "mariadb", "postgresql"]
 
@@ -45,7 +44,11 @@ def fetched(bron: DatabaseBron, into: Path, **more: Any) -> list[dict[str, str |
     assert result.path == into / "personen.parquet"
     assert result.formaat == "parquet"
     frame = pl.read_parquet(result.path)
+    assert frame[ROW].to_list() == list(range(1, frame.height + 1))
+    assert frame[FAULT].null_count() == frame.height
+    frame = frame.drop(ROW, FAULT)
     assert set(frame.dtypes) <= {pl.String()}
+    assert result.prepared == tuple(frame.columns)
     return frame.to_dicts()
 
 
@@ -141,11 +144,9 @@ def test_a_whole_table_arrives_with_progress_in_batches(postgresql: Server, into
     assert (frame.height, frame["n"].n_unique(), frame["t"].unique().to_list()) == (60000, 60000, ["é" * 30])
 
 
-def test_the_file_is_what_the_parquet_reader_takes(postgresql: Server, into: Path, tmp_path: Path) -> None:
+def test_the_file_is_what_landing_takes_as_it_is(postgresql: Server, into: Path) -> None:
     rows = fetched(postgresql.bron(query="select '012'::text as bsn, ''::text as naam, null::int as leeg"), into)
-    read = read_parquet(
-        into / "personen.parquet", Aanlevering(formaat="parquet"), ["bsn", "naam", "leeg"], Limits(), tmp_path
-    )
+    read = read_prepared(into / "personen.parquet", ["bsn", "naam", "leeg"], ["bsn", "naam", "leeg"])
     assert read.frame.select("bsn", "naam", "leeg").collect().to_dicts() == rows
     assert rows == [{"bsn": "012", "naam": "", "leeg": None}]
 
@@ -217,7 +218,7 @@ def test_a_column_cannot_vanish_between_two_batches(server: Server, into: Path) 
 
     fetch_database(server.bron(tabel="veel"), "p", into, progress=drop)
     assert waited
-    frame = pl.read_parquet(into / "p.parquet")
+    frame = pl.read_parquet(into / "p.parquet").drop(ROW, FAULT)
     assert (frame.columns, frame.height, frame["naam"].null_count()) == (["n", "naam"], 300000, 0)
 
 
@@ -360,7 +361,7 @@ def test_a_failed_pull_leaves_the_file_of_the_former_one(server: Server, into: P
     fetched(server.bron(query="select 1 as a"), into)
     with pytest.raises(SourceError):
         fetch_database(server.bron(query="select nergens as a"), "personen", into)
-    assert pl.read_parquet(into / "personen.parquet").to_dicts() == [{"a": "1"}]
+    assert pl.read_parquet(into / "personen.parquet", columns=["a"]).to_dicts() == [{"a": "1"}]
 
 
 def test_kmgb_killed_mid_read_leaves_no_delivery(server: Server, into: Path) -> None:

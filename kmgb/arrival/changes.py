@@ -19,7 +19,7 @@ _MOSTLY, _POINTS, _ENOUGH = 0.5, 10.0, 20  # filled before; fewer percent valid 
 class Beside:
     """What a new delivery is held against: the last accepted one and its profile, the band, the zone of sentences.
 
-    `unchanged`: it was agreed that the same content may come again.
+    `unchanged`: the same content may come again, by agreement or because it was read from the application itself.
     """
 
     manifest: Manifest
@@ -86,12 +86,12 @@ def _moment_and_content(manifest: Manifest, beside: Beside) -> Iterator[Signal]:
         sentence = f"De peildatum ligt voor die van de vorige geaccepteerde aanlevering ({day:%Y-%m-%d})."
         yield Signal("ouder", sentence, refuses=True)
     same = manifest.sha256 == previous.sha256 and _lookup_content(manifest) == _lookup_content(previous)
-    if same and manifest.peildatum > previous.peildatum and not beside.unchanged:
-        sentence = (
-            "De inhoud is gelijk aan de vorige geaccepteerde aanlevering, maar de peildatum is nieuwer. "
-            "Kan dat bij deze entiteit, zet dan onveranderd = true in de veldtoewijzing."
+    if same and manifest.peildatum > previous.peildatum:
+        what = "De inhoud is gelijk aan de vorige geaccepteerde aanlevering, maar de peildatum is nieuwer."
+        hint = (
+            "" if beside.unchanged else " Kan dat bij deze entiteit, zet dan onveranderd = true in de veldtoewijzing."
         )
-        yield Signal("tweemaal_hetzelfde", sentence, refuses=True)
+        yield Signal("tweemaal_hetzelfde", what + hint, refuses=not beside.unchanged)
 
 
 def _schema(manifest: Manifest, previous: Manifest) -> Iterator[Signal]:

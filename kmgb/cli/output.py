@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -68,6 +68,22 @@ def advance(bar: Progress | None, what: str) -> None:
     """One step done; `what` is next."""
     if bar is not None:
         bar.update(bar.task_ids[0], description=what, advance=1)
+
+
+@contextmanager
+def watched(what: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for what comes in, told as name, done and total (0: unknown); silence when nobody is watching."""
+    if not sys.stderr.isatty():
+        yield lambda _name, _done, _total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+
+        def tell(name: str, done: int, total: int) -> None:
+            bar.update(task, description=name, completed=done, total=total or None)
+
+        yield tell
 
 
 def _tell(text: str, stream: TextIO) -> None:

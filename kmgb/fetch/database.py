@@ -1,4 +1,4 @@
-"""A table or query of a database -> one whole Parquet file of text columns, in bounded memory.
+"""A table or query of a database -> one whole Parquet file as a landing keeps it, in bounded memory.
 
 The file appears under its name only when everything was read; whatever happens before, nothing is left.
 """
@@ -9,28 +9,29 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from kmgb.errors import SourceError
 from kmgb.fetch.database_apart import APART, read_apart
 from kmgb.fetch.database_errors import DatabaseError
 from kmgb.fetch.database_odbc import Opened, TooWideError
-from kmgb.fetch.database_reading import Progress, Reading, read_into
+from kmgb.fetch.database_reading import Progress, Read, Reading, Wanted, read_into
 from kmgb.fetch.database_systems import Column
 from kmgb.fetch.fetched import Fetched
 from kmgb.fetch.secrets import secret
 from kmgb.mapping.bronnen.database import DatabaseBron
+from kmgb.sources.delivered import Limits
 
 __all__ = ["DatabaseError", "DatabaseFacts", "Progress", "fetch_database", "test_database"]
 
 _BUSY = ".bezig-"
 _SHAPE = 40
+_STANDARD = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +50,36 @@ def _silent(rows: int, size: int) -> None:
 
 
 def fetch_database(
-    bron: DatabaseBron, name: str, into: Path, *, secrets: Path | None = None, progress: Progress = _silent
+    bron: DatabaseBron,
+    name: str,
+    into: Path,
+    *,
+    columns: Sequence[str] | None = None,
+    limits: Limits = _STANDARD,
+    secrets: Path | None = None,
+    progress: Progress = _silent,
 ) -> Fetched:
-    """The table or query as `into/<name>.parquet`. `progress` hears rows and bytes after every batch.
+    """The table or query as `into/<name>.parquet`: these columns (default all), then `__rij` and `__fout`.
 
-    Raises: SourceError; then `into` holds nothing new.
+    `progress` hears rows and bytes after every batch. Raises: SourceError; then `into` holds nothing new.
     """
     password = _password(bron, secrets)
     target, busy = into / f"{name}.parquet", None
+    wanted = Wanted(None if columns is None else tuple(columns), limits)
     try:
         into.mkdir(parents=True, exist_ok=True)
         _sweep(into, name, bron.tijdslimiet)
         busy = _own_file(into, name)
-        read = read_apart if bron.systeem in APART else read_into
-        opened, remarks = read(bron, password, busy, progress)
-        moment = _moment(bron, busy, opened)
+        reader = read_apart if bron.systeem in APART else read_into
+        read = reader(bron, password, busy, wanted, progress)
+        moment = _moment(bron, read)
         busy.replace(target)
     except OSError as error:
         raise _disk(bron, error) from None
     finally:
         if busy is not None:
             busy.unlink(missing_ok=True)
-    return Fetched(target, peildatum=moment, formaat="parquet", remarks=remarks)
+    return Fetched(target, moment, "parquet", read.remarks, prepared=tuple(read.opened.names))
 
 
 def test_database(bron: DatabaseBron, *, secrets: Path | None = None, rows: int = 5) -> DatabaseFacts:
@@ -96,16 +105,15 @@ def _password(bron: DatabaseBron, secrets: Path | None) -> str:
     return secret(bron.wachtwoord, secrets).get_secret_value() if bron.wachtwoord else ""
 
 
-def _moment(bron: DatabaseBron, path: Path, opened: Opened) -> datetime:
+def _moment(bron: DatabaseBron, read: Read) -> datetime:
     """The peildatum: what the query gives, else the server's time, else ours (only where the system is unknown)."""
     if not bron.peildatum_kolom:
-        return opened.moment or datetime.now(UTC)
-    names = opened.names
+        return read.opened.moment or datetime.now(UTC)
+    names = read.opened.names
     if bron.peildatum_kolom not in names:
         what = f"kolom {bron.peildatum_kolom} ('peildatum_kolom') staat niet in de uitkomst."
         raise DatabaseError(bron, "peildatum", what, f"De query geeft: {', '.join(names)}.")
-    newest = pl.scan_parquet(path, glob=False).select(pl.col(bron.peildatum_kolom).max()).collect().item()
-    moment = as_moment(newest or "", bron.zone)
+    moment = as_moment(read.newest or "", bron.zone)
     if moment is None:
         what = f"kolom {bron.peildatum_kolom} ('peildatum_kolom') is leeg of geen datum."
         raise DatabaseError(bron, "peildatum", what, "Geef een datum of moment, zoals jjjj-mm-dd.")

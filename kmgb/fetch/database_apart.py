@@ -17,14 +17,15 @@ from typing import Any
 from kmgb.errors import SourceError
 from kmgb.fetch.database_errors import DatabaseError, broken
 from kmgb.fetch.database_odbc import Opened
-from kmgb.fetch.database_reading import Progress, read_into
+from kmgb.fetch.database_reading import Progress, Read, Wanted, read_into
 from kmgb.fetch.database_systems import Column
 from kmgb.mapping.bronnen.database import DatabaseBron
+from kmgb.sources.delivered import Limits
 
 APART = ("postgresql",)
 
 
-def read_apart(bron: DatabaseBron, password: str, path: Path, progress: Progress) -> tuple[Opened, tuple[str, ...]]:
+def read_apart(bron: DatabaseBron, password: str, path: Path, wanted: Wanted, progress: Progress) -> Read:
     """As `read_into`, elsewhere. Raises: SourceError, OSError when the file cannot be written."""
     command = [sys.executable, "-m", __name__]
     with subprocess.Popen(
@@ -32,7 +33,8 @@ def read_apart(bron: DatabaseBron, password: str, path: Path, progress: Progress
     ) as child:
         assert child.stdin is not None and child.stdout is not None
         try:
-            json.dump({"bron": bron.model_dump_json(), "password": password, "path": str(path)}, child.stdin)
+            asked = {"bron": bron.model_dump_json(), "password": password, "path": str(path)}
+            json.dump(asked | {"columns": wanted.columns, "limits": asdict(wanted.limits)}, child.stdin)
             child.stdin.close()
             for line in child.stdout:
                 told = json.loads(line)
@@ -47,7 +49,7 @@ def read_apart(bron: DatabaseBron, password: str, path: Path, progress: Progress
     raise broken(bron)
 
 
-def _outcome(bron: DatabaseBron, told: dict[str, Any]) -> tuple[Opened, tuple[str, ...]]:
+def _outcome(bron: DatabaseBron, told: dict[str, Any]) -> Read:
     if "reason" in told:
         raise DatabaseError(bron, told["reason"], told["what"], told["hint"], transient=told["transient"])
     if "errno" in told:
@@ -56,7 +58,7 @@ def _outcome(bron: DatabaseBron, told: dict[str, Any]) -> tuple[Opened, tuple[st
         raise SourceError(told["sentence"])
     moment = datetime.fromisoformat(told["moment"]) if told["moment"] else None
     columns = tuple(Column(**column) for column in told["columns"])
-    return Opened(told["version"], moment, columns), tuple(told["remarks"])
+    return Read(Opened(told["version"], moment, columns), tuple(told["remarks"]), told["newest"])
 
 
 def _tell(**what: Any) -> None:
@@ -67,9 +69,11 @@ def main() -> None:
     """Carry out the request on standard input."""
     asked = json.load(sys.stdin)
     bron = DatabaseBron.model_validate_json(asked["bron"])
+    columns = None if asked["columns"] is None else tuple(asked["columns"])
+    wanted = Wanted(columns, Limits(**asked["limits"]))
     try:
-        opened, remarks = read_into(
-            bron, asked["password"], Path(asked["path"]), lambda rows, size: _tell(rows=rows, size=size)
+        read = read_into(
+            bron, asked["password"], Path(asked["path"]), wanted, lambda rows, size: _tell(rows=rows, size=size)
         )
     except DatabaseError as error:
         _tell(reason=error.reason, what=error.what, hint=error.hint, transient=error.transient)
@@ -78,9 +82,10 @@ def main() -> None:
     except SourceError as error:
         _tell(sentence=str(error))
     else:
+        opened = read.opened
         moment = opened.moment.isoformat() if opened.moment else ""
-        columns = [asdict(column) for column in opened.columns]
-        _tell(version=opened.version, moment=moment, columns=columns, remarks=remarks)
+        described = [asdict(column) for column in opened.columns]
+        _tell(version=opened.version, moment=moment, columns=described, remarks=read.remarks, newest=read.newest)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,30 @@
-"""One fetch within its limits of time: from the driver's batches to Parquet; what goes wrong becomes a sentence."""
+"""One fetch within its limits of time: from the driver's batches to the Parquet of a landing, in one go.
+
+The rows get their number and their fault here, so that landing need not write them once more. What goes wrong becomes
+a sentence.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from kmgb.catalogue.columns import FAULT, ROW
+from kmgb.errors import nearest
 from kmgb.fetch.database_errors import DatabaseError, database_error, not_reached, too_late
 from kmgb.fetch.database_odbc import ColumnNamesError, DriverError, Opened, TooWideError, library, open_and_read, shown
 from kmgb.fetch.database_oracle import open_and_read_oracle
 from kmgb.fetch.database_pump import Pump, SilentError
 from kmgb.fetch.database_systems import SYSTEMS, Shown
 from kmgb.mapping.bronnen.database import DatabaseBron
+from kmgb.sources.delivered import Limits, check_cells
 
 Progress = Callable[[int, int], None]
 _GROUP = 16 * 2**20
@@ -23,27 +33,49 @@ _SHORTER = "Laat die kolom weg uit de query, of kort haar daar in."
 _SLOWER = "Een waarde is langer dan 4000 tekens of dan haar kolom aangeeft: daardoor is trager gelezen."
 
 
-def read_into(bron: DatabaseBron, password: str, path: Path, progress: Progress) -> tuple[Opened, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is kept of the result: these columns (None: all of them), with cells within these limits."""
+
+    columns: tuple[str, ...] | None
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How it went. `newest` is the highest text in `peildatum_kolom`."""
+
+    opened: Opened
+    remarks: tuple[str, ...]
+    newest: str | None
+
+
+def read_into(bron: DatabaseBron, password: str, path: Path, wanted: Wanted, progress: Progress) -> Read:
+    """The result as the Parquet of a landing in `path`: the kept columns, then `__rij` and `__fout`.
+
+    Raises: SourceError, OSError when the file cannot be written.
+    """
     try:
-        with Reading(bron, password) as reading:
-            _write(reading, path, progress)
-            return reading.opened, ()
+        with Reading(bron, password, keep=wanted.columns) as reading:
+            return Read(reading.opened, (), _write(reading, path, wanted.limits, progress))
     except TooWideError:
-        with Reading(bron, password, wide=True) as reading:
-            _write(reading, path, progress)
-            return reading.opened, (_SLOWER,)
+        with Reading(bron, password, keep=wanted.columns, wide=True) as reading:
+            return Read(reading.opened, (_SLOWER,), _write(reading, path, wanted.limits, progress))
 
 
-def _write(reading: Reading, path: Path, progress: Progress) -> None:
-    """Row groups of about 16 MiB, whatever the size of the batches."""
+def _write(reading: Reading, path: Path, limits: Limits, progress: Progress) -> str | None:
+    """Row groups of about 16 MiB, whatever the size of the batches; the highest text in `peildatum_kolom`."""
     arrow, parquet = library("pyarrow"), library("pyarrow.parquet")
-    schema = arrow.schema([arrow.field(column.name, arrow.string()) for column in reading.opened.columns])
+    texts = [(name, arrow.string()) for name in reading.kept]
+    schema = arrow.schema([*texts, (ROW, arrow.uint32()), (FAULT, arrow.string())])
     rows = size = held = 0
     waiting: list[Any] = []
+    newest: str | None = None
     with path.open("wb") as stream:
         with parquet.ParquetWriter(stream, schema, compression="lz4", write_statistics=False) as writer:
             for table in reading.tables():
-                waiting.append(table)
+                newest = _highest(newest, table, reading.bron.peildatum_kolom)
+                waiting.append(_numbered(arrow, table.select(reading.kept), rows, limits))
                 rows, size, held = rows + table.num_rows, size + table.nbytes, held + table.nbytes
                 if held >= _GROUP:
                     writer.write_table(arrow.concat_tables(waiting))
@@ -53,22 +85,48 @@ def _write(reading: Reading, path: Path, progress: Progress) -> None:
                 writer.write_table(arrow.concat_tables(waiting))
         stream.flush()
         os.fsync(stream.fileno())
+    return newest
+
+
+def _numbered(arrow: Any, table: Any, before: int, limits: Limits) -> Any:
+    """The table with the number of every row, from `before` + 1 on, and what is wrong with its cells."""
+    cells = pl.DataFrame(pl.from_arrow(table))
+    faults = cells.select(check_cells(cells.columns, limits)).to_series().to_arrow()
+    numbers = pl.int_range(before + 1, before + 1 + table.num_rows, dtype=pl.UInt32, eager=True).to_arrow()
+    return table.append_column(ROW, numbers).append_column(FAULT, faults.cast(arrow.string()))
+
+
+def _highest(known: str | None, table: Any, column: str) -> str | None:
+    if not column or column not in table.column_names:
+        return known
+    found = library("pyarrow.compute").max(table.column(column)).as_py()
+    return max(filter(None, (known, found)), default=None)
 
 
 class Reading:
     """A session of reading within its limits of time; what the driver says leaves it as a Dutch sentence."""
 
-    def __init__(self, bron: DatabaseBron, password: str, *, rows: int | None = None, wide: bool = False) -> None:
+    def __init__(
+        self,
+        bron: DatabaseBron,
+        password: str,
+        *,
+        keep: Sequence[str] | None = None,
+        rows: int | None = None,
+        wide: bool = False,
+    ) -> None:
         self.bron, self.end = bron, time.monotonic() + bron.tijdslimiet + _GRACE  # the server's own limit comes first
         read = open_and_read_oracle if bron.systeem == "oracle" else open_and_read
-        self.wide = wide
+        self.wide, self._keep = wide, keep
         self.pump: Pump[Any] = Pump(partial(read, bron, password, rows=rows, wide=wide))
         self.opened: Opened
+        self.kept: list[str]
 
     def __enter__(self) -> Reading:
         try:
             self._next(connecting=True)
             self.opened = self._next(connecting=False)
+            self.kept = _chosen(self.bron, self.opened.names, self._keep)
         except BaseException:
             self.pump.close()
             raise
@@ -108,6 +166,17 @@ class Reading:
             raise database_error(self.bron, str(error), connecting=False) from None
         except ColumnNamesError as error:
             raise _columns(self.bron, error) from None
+
+
+def _chosen(bron: DatabaseBron, names: Sequence[str], keep: Sequence[str] | None) -> list[str]:
+    """The columns to keep, in the order of the result. Raises: DatabaseError naming those that are not there."""
+    if keep is None:
+        return list(names)
+    missing = [f"{name!r} ({nearest(name, names) or 'geen gelijkende naam'})" for name in keep if name not in names]
+    if missing:
+        what = f"de uitkomst mist {', '.join(missing)}."
+        raise DatabaseError(bron, "kolom", what, "Pas de velden, 'tabel' of 'query' in de veldtoewijzing aan.")
+    return [name for name in names if name in keep]
 
 
 def _as_is(_: str) -> Shown:

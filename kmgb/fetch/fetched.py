@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from kmgb.mapping.model import Formaat
+
 
 def _nothing() -> None:
     """Nothing remains to be done at the source."""
@@ -18,11 +20,13 @@ class Fetched:
 
     `peildatum` (aware) is None when the source does not tell; then the mapping or the name does. `done` is called when
     the file has been landed: it moves or deletes what the source still has. `formaat` is set when the source decides
-    the format itself (a database gives parquet); `remarks` are Dutch sentences for the manifest.
+    the format itself (a database gives parquet); `remarks` are Dutch sentences for the manifest. `prepared`: the file
+    is the Parquet of a landing already, of which these were all the columns at the source.
     """
 
     path: Path
     peildatum: datetime | None = None
-    formaat: str = ""
+    formaat: Formaat | None = None
     remarks: tuple[str, ...] = ()
+    prepared: tuple[str, ...] = ()
     done: Callable[[], None] = field(default=_nothing)

@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -52,8 +52,12 @@ class InterruptedTransferError(SourceError):
     transient = True
 
 
+class NothingNewError(SourceError):
+    """There is no whole file at the source. `transient`: one is on its way."""
+
+
 class NotYetError(SourceError):
-    """The file is not whole, or became another one meanwhile: later it may be."""
+    """The file became another one while it was fetched: later it may be whole."""
 
     transient = True
 
@@ -142,7 +146,7 @@ def fetch_from(opener: Opener, bron: Overdracht, plan: EntiteitMapping, into: Pa
         raise refused[0]
     left = [f"Nog niet opgehaald: {name} {why}." for name, why in view.waiting.items()]
     remarks = (*left, *(f"Overgeslagen: {error}" for error in refused))
-    return [Fetched(f.path, f.peildatum, f.formaat, remarks, f.done) for f in fetched]
+    return [replace(one, remarks=remarks) for one in fetched]
 
 
 def look(opener: Opener, bron: Overdracht, plan: EntiteitMapping, terms: Terms) -> View:
@@ -341,9 +345,11 @@ def _changed(site: Site, file: Remote) -> SourceError:
 def _nothing_whole(view: View, bron: Overdracht, plan: EntiteitMapping) -> SourceError:
     if not view.waiting:
         hint = "Controleer 'map' en 'bestand' in de bron, of vraag de leverancier waar de aanlevering blijft."
-        return SourceError(f"{view.place}: niets past bij {pattern_of(bron, plan)!r}. {hint}")
+        return NothingNewError(f"{view.place}: niets past bij {pattern_of(bron, plan)!r}. {hint}")
     waiting = "; ".join(f"{name} {why}" for name, why in view.waiting.items())
-    return NotYetError(f"{view.place}: nog geen heel bestand ({waiting}). Haal later opnieuw op.")
+    error = NothingNewError(f"{view.place}: nog geen heel bestand ({waiting}). Haal later opnieuw op.")
+    error.transient = True
+    return error
 
 
 def _on_our_side(error: OSError, name: str, into: Path) -> SourceError:

@@ -158,13 +158,12 @@ def _siblings(loc: Place, model: type[BaseModel]) -> list[str]:
     """The keys the model allows at the place of an unknown key; `loc` is pydantic's, which names the kind of source."""
     models = [model]
     for part in loc[:-1]:
-        inner = [
-            one.model_fields[part].annotation for one in models if isinstance(part, str) and part in one.model_fields
-        ]
-        if inner:
+        of_kind = [one for one in models if part in _kinds(one)]
+        inner = [one.model_fields[part].annotation for one in models if part in one.model_fields]
+        if of_kind and len(models) > 1:
+            models = of_kind
+        elif inner:
             models = [one for annotation in inner for one in _models_in(annotation)] or models
-        else:
-            models = [one for one in models if part in _kinds(one)] or models
     return [name for one in models for name in one.model_fields if name not in ("path", "version")]
 
 

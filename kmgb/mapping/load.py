@@ -136,14 +136,18 @@ def _inherit(document: dict[str, Any], general: dict[str, Any]) -> None:
 
 
 def _inherit_source(document: dict[str, Any], general: object) -> list[Problem]:
-    """The `[bron]` of the whole afnemer holds for each entity, key by key. It is judged there: alone it may be half."""
+    """The `[bron]` of the whole afnemer holds for each entity, key by key, unless that has another kind of source.
+
+    It is judged there: alone it may be half.
+    """
     if not isinstance(general, dict):
         return [Problem("bron", "moet een tabel zijn.")]
     entities = document.get("entiteit")
     for entity in entities.values() if general and isinstance(entities, dict) else ():
         if isinstance(entity, dict):
             own = entity.get("bron", {})
-            entity["bron"] = {**general, **own} if isinstance(own, dict) else own
+            if isinstance(own, dict) and own.get("soort") in (None, general.get("soort")):
+                entity["bron"] = {**general, **own}
     return []
 
 

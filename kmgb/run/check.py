@@ -26,7 +26,7 @@ from kmgb.landing import Landed
 from kmgb.mapping.model import Mapping
 from kmgb.run.chain import Chain
 from kmgb.run.crossing import Crossed, Crossing, with_cause
-from kmgb.run.distributie import Distributie, day_of, land_dump, make_ready
+from kmgb.run.distributie import Distributie, day_of, land_newest, make_ready
 from kmgb.run.explaining import OtherSide, context_of, others_of
 from kmgb.run.facts import facts_of, outcome_of, stored
 from kmgb.run.inputs import optional_inputs
@@ -130,7 +130,7 @@ def _guarded(
 
 def _compare(municipality: Municipality, crossing: Crossing, controle: _Controle, now: datetime) -> _Compared | Result:
     shared, mapping, source, entity = crossing.shared, controle.mapping, controle.source, controle.entity
-    landed = shared.land(source, entity.name), land_dump(municipality, mapping, entity.name, now)
+    landed = shared.land(source, entity.name), land_newest(municipality, mapping, entity.name, now)
     warnings = shared.keep_mutations(source, entity)
     if not all(side.accepted for side in landed):
         return _quarantined(municipality, controle, landed, warnings, shared.times)

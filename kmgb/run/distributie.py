@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 from kmgb.catalogue.fields import Entity
 from kmgb.crosscheck.tables import Table
 from kmgb.errors import KmgbError, SourceError
-from kmgb.landing import Landed, Manifest, find_dump, land, last_accepted
+from kmgb.fetch.fetched import Fetched
+from kmgb.landing import Landed, Manifest, find_dump, last_accepted
 from kmgb.mapping.model import EntiteitMapping, Mapping
 from kmgb.run.municipality import Municipality
 from kmgb.run.mutations import keep_mutations
 from kmgb.run.plan import comparison_key
 from kmgb.run.prepare import Prepared, prepare
+from kmgb.run.pull import land_file, newest
 from kmgb.sources.dumps import as_utc, earlier_dumps
 
 
@@ -45,7 +47,7 @@ class Distributie:
             )
         if name not in self._landed:
             self._catch_up(mapping, entity)
-            self._landed[name] = land_dump(self.municipality, mapping, entity, self.now)
+            self._landed[name] = land_newest(self.municipality, mapping, entity, self.now)
         return self._landed[name]
 
     def ready(self, mapping: Mapping, entity: Entity, afnemer: EntiteitMapping | None = None) -> Prepared:
@@ -79,6 +81,8 @@ class Distributie:
         What cannot be landed is a gap in the log, which is told there.
         """
         settings, plan = self.municipality.settings, mapping.entiteit[entity]
+        if plan.bron is not None:
+            return  # the source gives every file that is due
         last = last_accepted(self.municipality.landing, mapping.naam, entity)
         since = self.now - timedelta(days=settings.mutation_days)
         if last is not None:
@@ -104,6 +108,16 @@ class Distributie:
         return Table(side.accepted, current.sleutel, side.rejected, rules.volledig)
 
 
+def land_newest(municipality: Municipality, mapping: Mapping, entity: str, now: datetime) -> Landed:
+    """The aanlevering that a controle compares: from the source of this entity, else the newest dump in the folder.
+
+    Raises: SourceError, SettingsError.
+    """
+    if mapping.entiteit[entity].bron is not None:
+        return newest(municipality, mapping, entity, now)
+    return land_dump(municipality, mapping, entity, now)
+
+
 def land_dump(
     municipality: Municipality, mapping: Mapping, entity: str, now: datetime, path: Path | None = None
 ) -> Landed:
@@ -113,19 +127,10 @@ def land_dump(
     """
     settings, plan = municipality.settings, mapping.entiteit[entity]
     if not plan.bestand:
-        what = f'{mapping.path.name}: entiteit.{entity} noemt geen bestand. Vul `bestand = "..."` in.'
+        what = f"{mapping.path.name}: entiteit.{entity} noemt geen bestand en geen bron. Vul een van beide in."
         raise SourceError(what)
-    return land(
-        path or find_dump(settings.dumps, plan.bestand, plan.peildatum_uit_naam),
-        mapping,
-        entity,
-        municipality.landing,
-        now=now,
-        limits=municipality.limits,
-        band=settings.quarantine_drop,
-        dumps=settings.dumps,
-        zone=settings.timezone,
-    )
+    chosen = path or find_dump(settings.dumps, plan.bestand, plan.peildatum_uit_naam)
+    return land_file(municipality, mapping, entity, now, Fetched(chosen))
 
 
 def make_ready(

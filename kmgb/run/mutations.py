@@ -152,7 +152,7 @@ class _Keeper:
             return "de veldtoewijzing zegt dat de aanlevering niet volledig is (volledig = false)"
         reader = self.rules.aanlevering.model_dump(mode="json", exclude_defaults=True)
         for manifest in task.both:
-            if not (open_landed(self.municipality.landing, manifest).folder / "data.parquet").exists():
+            if not open_landed(self.municipality.landing, manifest).has_data:
                 return f"de gegevens van {manifest.file} zijn er niet meer"
             if absent := sorted(_columns(self.rules) - set(manifest.kept)):
                 return f"{manifest.file} mist kolommen van de veldtoewijzing: {', '.join(map(repr, absent))}"

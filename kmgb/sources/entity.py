@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from kmgb.mapping.model import Aanlevering, EntiteitMapping
 from kmgb.sources.delivered import Delivered, Limits
 from kmgb.sources.dumps import find_dump
 from kmgb.sources.lookup import join_lookups, lookup_columns, own_columns
+from kmgb.sources.parquet import read_prepared
 from kmgb.sources.read import read
 
 
@@ -25,14 +27,18 @@ class LookedUp:
 
 
 def read_entity(
-    source: Path, plan: EntiteitMapping, limits: Limits, scratch: Path, dumps: Path
+    source: Path, plan: EntiteitMapping, limits: Limits, scratch: Path, dumps: Path, prepared: Sequence[str] = ()
 ) -> tuple[Delivered, pl.LazyFrame, tuple[LookedUp, ...]]:
     """The delivery, its rows with the columns of all lookups beside them, and what was looked up.
 
     `scratch` is a folder of its own: what a reader keeps there must stay until the frame is collected. `dumps` is where
-    the files of lookups are sought. Raises: SourceError.
+    the files of lookups are sought. `prepared`: see `read_prepared`. Raises: SourceError.
     """
-    delivered = read(source, plan.aanlevering, own_columns(plan), limits, scratch / "zelf")
+    needed = own_columns(plan)
+    if prepared:
+        delivered = read_prepared(source, prepared, needed)
+    else:
+        delivered = read(source, plan.aanlevering, needed, limits, scratch / "zelf")
     found, looked_up = [], []
     for number, (name, lookup) in enumerate(plan.opzoeken.items()):
         path = find_dump(dumps, lookup.bestand, plan.peildatum_uit_naam)
