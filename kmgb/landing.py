@@ -1,16 +1,18 @@
 """A delivery -> immutable Parquet and a manifest: geaccepteerd, or in quarantaine with the reasons.
 
 A quarantined delivery never opens or closes an afwijking: unknown is not solved. After a crash at any point a delivery
-is there whole or not at all; `clean` takes away what was left halfway.
+is there whole or not at all; what was left halfway is taken away by a later landing.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -44,10 +46,11 @@ from kmgb.sources.dumps import as_utc, find_dump, moment_in_name
 from kmgb.sources.entity import LookedUp, read_entity
 from kmgb.sources.read import reading
 
-__all__ = ["Landed", "LookedUp", "Manifest", "clean", "find_dump", "land", "last_accepted", "manifests", "open_landed"]
+__all__ = ["Landed", "LookedUp", "Manifest", "find_dump", "land", "last_accepted", "manifests", "open_landed"]
 
 DATA_FILE = "data.parquet"
 _BUSY = ".bezig-"
+_LONGEST = 24 * 3600  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ def land(
         plan = plan.model_copy(update={"aanlevering": plan.aanlevering.model_copy(update={"formaat": formaat})})
     home = home_of(folder, mapping.naam, entity)
     home.mkdir(parents=True, exist_ok=True)
+    _sweep(home)
     if not source.is_file():
         raise RefusedError(source, "onvindbaar", "het bestand is er niet.", f"Gezocht: {source}.")
     given = None if peildatum is None else (as_utc(peildatum, zone), peildatum_from)
@@ -151,6 +155,8 @@ def land(
     try:
         site = _Site(home, busy, dumps or source.parent, band, zone, plan.onveranderd or live, tuple(prepared))
         return _land(source, plan, draft, site, limits)
+    except OSError as error:
+        raise _not_written(error, source, folder) from None
     finally:
         shutil.rmtree(busy, ignore_errors=True)
 
@@ -160,12 +166,19 @@ def open_landed(folder: Path, manifest: Manifest) -> Landed:
     return Landed(manifest, home_of(folder, manifest.afnemer, manifest.entity) / manifest.id)
 
 
-def clean(folder: Path) -> int:
-    """Take away what crashed runs left halfway; the number of leftovers. Only while nothing is landing."""
-    leftovers = list(folder.glob(f"*/*/{_BUSY}*"))
-    for leftover in leftovers:
-        shutil.rmtree(leftover)
-    return len(leftovers)
+def _sweep(home: Path) -> None:
+    """Take away what crashed landings left halfway here. No landing takes a day, so what is younger may be at work."""
+    for left in home.glob(f"{_BUSY}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LONGEST:
+                shutil.rmtree(left)
+
+
+def _not_written(error: OSError, source: Path, folder: Path) -> LandingError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return LandingError(f"{source.name}: de schijf met {folder} is vol. Maak ruimte en probeer het opnieuw.")
+    reason = os.strerror(error.errno or 0)
+    return LandingError(f"{source.name}: vastleggen in {folder} lukt niet ({reason}). Controleer de rechten.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from kmgb.sources.delivered import Limits
 
 __all__ = ["DatabaseError", "DatabaseFacts", "Progress", "fetch_database", "test_database"]
 
-_BUSY = ".bezig-"
+BUSY = ".bezig-"
 _SHAPE = 40
 _STANDARD = Limits()
 
@@ -145,14 +145,14 @@ def _disk(bron: DatabaseBron, error: OSError) -> SourceError:
 
 
 def _own_file(into: Path, name: str) -> Path:
-    handle, path = tempfile.mkstemp(prefix=f"{_BUSY}{name}-", suffix=".parquet", dir=into)
+    handle, path = tempfile.mkstemp(prefix=f"{BUSY}{name}-", suffix=".parquet", dir=into)
     os.close(handle)
     return Path(path)
 
 
 def _sweep(into: Path, name: str, limit: int) -> None:
     """What a killed kmgb left: no fetch lives longer than its limit."""
-    for left in into.glob(f"{_BUSY}{name}-*.parquet"):
+    for left in into.glob(f"{BUSY}{name}-*.parquet"):
         with suppress(OSError):
             if time.time() - left.stat().st_mtime > limit:
                 left.unlink()

@@ -191,16 +191,11 @@ def _decoder(escapes: Escapes, work: _Work) -> str:
 def _checked(work: _Work) -> Iterator[tuple[str, str]]:
     """Each mapping as text, when it is right as it stands; else its faults are told."""
     for naam, document in work.documents.items():
-        entities = {
-            name: {key: value for key, value in plan.items() if key != "bron"}
-            for name, plan in document["entiteit"].items()
-        }
-        # The bron has been judged by its own model.
-        text = toml_text(document | {"entiteit": entities})
+        text = toml_text(document)
         try:
             parse_mapping(text.encode(), Path(f"{naam}.toml"), work.catalogue)
         except MappingError as error:
             for problem in error.problems:
                 work.tell(f"{naam}.toml", str(problem))
             continue
-        yield naam, toml_text(document)
+        yield naam, text

@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from kmgb.errors import KmgbError, SourceError
 from kmgb.fetch.bron import fetch
+from kmgb.fetch.database import BUSY
 from kmgb.fetch.fetched import Fetched
 from kmgb.fetch.transfer import NothingNewError, Terms, no_progress
 from kmgb.landing import Landed, land, manifests, open_landed
@@ -64,6 +65,8 @@ def pull(
         known = _fetched_before(municipality, mapping, entity, home, asked=asked, now=now, fresh=fresh)
         if known:
             return Pulled(known, shared=True)
+        for left in home.glob(f"{BUSY}*"):  # of a process that was killed: nobody else is fetching here
+            left.unlink()
         fetched = fetch(bron, mapping.entiteit[entity], f"{mapping.naam}_{entity}", home, terms(municipality, progress))
         pulled = _landed(municipality, mapping, entity, fetched, home, now)
         _note(home, mapping, now, pulled)

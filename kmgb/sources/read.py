@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +24,7 @@ from kmgb.sources.unpack import unpacked
 from kmgb.sources.xml_records import read_xml
 
 Reader = Callable[[Path, Aanlevering, Collection[str], Limits, Path], Delivered]
+_OF_THE_SYSTEM = re.compile(r"\(os error (\d+)\)")
 _DAMAGED = "het bestand is beschadigd of anders opgebouwd dan afgesproken."
 # What polars meets only among the records, in words for whoever delivered them.
 _MEANT: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
@@ -65,9 +68,14 @@ def read(path: Path, reader: Aanlevering, needed: Collection[str], limits: Limit
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns what polars meets only while it reads the rows into a refusal. Its own message would quote the cell."""
+    """Turns what polars meets only while it reads the rows into a refusal. Its own message would quote the cell.
+
+    Raises: RefusedError; OSError when not the file but the disk is what fails: polars tells that only in words.
+    """
     try:
         yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        if disk := _OF_THE_SYSTEM.search(str(error)):
+            raise OSError(int(disk[1]), os.strerror(int(disk[1]))) from None
         what = next((said for kinds, said in _MEANT if isinstance(error, kinds)), _DAMAGED)
         raise RefusedError(path, "onleesbaar", what, "Vraag een nieuwe aanlevering.") from None
