@@ -3,8 +3,8 @@
     python bench/database.py [--rows 1000000] [--rounds 3] [--systems postgresql mariadb sqlite]
 
 Starts throw-away servers (tests/servers_db.py), fills them, and in every round reads the table with arrow-odbc alone
-(32 MiB buffers, every batch looked at and thrown away) and fetches it with kmgb. What counts is the ratio within a
-round. Each step is a process of its own, so that memory is measured too.
+(32 MiB buffers, every batch looked at and thrown away) and pulls it with kmgb: to an accepted aanlevering, its profile
+included. What counts is the ratio within a round. Each step is a process of its own, so that memory is measured too.
 """
 
 from __future__ import annotations
@@ -22,14 +22,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import arrow_odbc
 
-from kmgb.fetch.database import fetch_database
+from kmgb.catalogue.fields import load_catalogue
 from kmgb.fetch.database_systems import connection_string
 from kmgb.mapping.bronnen.database import DatabaseBron
+from kmgb.run.municipality import Municipality
+from kmgb.run.pull import pull
+from kmgb.settings import Settings
 
 HERE = Path(__file__).parent
 SECRET = "KMGB_GEHEIM_DB_TEST"
@@ -44,7 +48,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--systems", nargs="+", default=["postgresql", "mariadb", "sqlite"])
-    parser.add_argument("--step", choices=["read", "fetch"], help=argparse.SUPPRESS)
+    parser.add_argument("--step", choices=["read", "pull"], help=argparse.SUPPRESS)
     parser.add_argument("--bron", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
@@ -74,11 +78,11 @@ def _measure(system: str, data: Path, rounds: int) -> None:
     ratios = []
     try:
         for number in range(1, rounds + 1):
-            read, fetch = (_run(step, bron) for step in ("read", "fetch"))
-            ratios.append(fetch["seconds"] / read["seconds"])
+            read, pulled = (_run(step, bron) for step in ("read", "pull"))
+            ratios.append(pulled["seconds"] / read["seconds"])
             print(
                 f"{system} round {number}: arrow-odbc {read['seconds']:.2f} s ({read['peak_mb']:.0f} MB), "
-                f"kmgb {fetch['seconds']:.2f} s ({fetch['peak_mb']:.0f} MB), ratio {ratios[-1]:.2f}"
+                f"kmgb {pulled['seconds']:.2f} s ({pulled['peak_mb']:.0f} MB), ratio {ratios[-1]:.2f}"
             )
     finally:
         stop()
@@ -116,13 +120,32 @@ def _run(step: str, bron: DatabaseBron) -> dict[str, float]:
 
 def _step(step: str, bron: DatabaseBron) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="kmgb-bench-") as folder:
+        municipality = _municipality(Path(folder), bron)
         start = time.perf_counter()
         if step == "read":
             _read(bron)
         else:
-            fetch_database(bron, "groot", Path(folder))
+            (landed,) = pull(municipality, municipality.mappings["bench"], "personen", datetime.now(UTC)).landed
+            assert landed.accepted
         seconds = time.perf_counter() - start
     return {"seconds": seconds, "peak_mb": _peak()}
+
+
+def _municipality(folder: Path, bron: DatabaseBron) -> Municipality:
+    """One application of which every column feeds a field."""
+    (folder / "mappings").mkdir()
+    fields = [field.name for field in load_catalogue()["personen"].fields if not field.part_of][: len(COLUMNS)]
+    velden = "".join(f'{name} = "{column}"\n' for name, column in zip(fields, COLUMNS, strict=True))
+    settings = json.loads(bron.model_dump_json(exclude_defaults=True)) | {"soort": "database"}
+    source = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+    (folder / "mappings" / "bench.toml").write_text(
+        f'[afnemer]\nnaam = "bench"\ntitel = "Bench"\n[bron]\n{source}\n'
+        f'[entiteit.personen]\nsleutel = ["{fields[0]}"]\n[entiteit.personen.velden]\n{velden}',
+        encoding="utf-8",
+    )
+    found = Municipality(Settings(mappings=folder / "mappings", data=folder / "data"))
+    assert found.mappings  # read before the clock starts
+    return found
 
 
 def _peak() -> float:

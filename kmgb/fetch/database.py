@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from kmgb.errors import SourceError
-from kmgb.fetch.database_apart import APART, read_apart
 from kmgb.fetch.database_errors import DatabaseError
 from kmgb.fetch.database_odbc import Opened, TooWideError
 from kmgb.fetch.database_reading import Progress, Read, Reading, Wanted, read_into
@@ -70,8 +69,7 @@ def fetch_database(
         into.mkdir(parents=True, exist_ok=True)
         _sweep(into, name, bron.tijdslimiet)
         busy = _own_file(into, name)
-        reader = read_apart if bron.systeem in APART else read_into
-        read = reader(bron, password, busy, wanted, progress)
+        read = read_into(bron, password, busy, wanted, progress)
         moment = _moment(bron, read)
         busy.replace(target)
     except OSError as error:

@@ -154,11 +154,6 @@ def _codes(message: str) -> str:
     return f" ({oracle[1]})" if oracle else ""
 
 
-def broken(bron: DatabaseBron) -> DatabaseError:
-    """The driver itself broke off."""
-    return DatabaseError(bron, _BROKEN.reason, _BROKEN.what, _BROKEN.hint, transient=True)
-
-
 def too_late(bron: DatabaseBron) -> DatabaseError:
     """The reader itself ran out of time: the server says nothing any more."""
     what = f"na {bron.tijdslimiet} seconden was nog niet alles gelezen."

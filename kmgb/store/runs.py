@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, Engine, Row, func, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from kmgb.errors import StoreError
-from kmgb.store.database import from_sql, refusal, to_sql
+from kmgb.store.database import from_sql, refusal, to_sql, writing
 from kmgb.store.decisions import Decisions
 from kmgb.store.events import Event, events_of
 from kmgb.store.findings import Changes, Fates, all_compared, changes_of, record
@@ -92,7 +93,7 @@ class History:
         Raises: StoreError when the database refuses.
         """
         try:
-            with self.engine.begin() as connection:
+            with writing(self.engine) as connection:
                 for delivery in deliveries:
                     _remember(connection, delivery)
                 run_id = _insert(connection, new)
@@ -233,7 +234,9 @@ def _remember(connection: Connection, delivery: StoredDelivery) -> None:
     if known is None:
         values = {name: getattr(delivery, name) for name in StoredDelivery.__slots__}
         values |= {"peildatum": to_sql(delivery.peildatum), "arrived": to_sql(delivery.arrived)}
-        connection.execute(insert(aanlevering).values(values))
+        # Another run of this round may write the same aanlevering of the distribution at the same moment.
+        with suppress(IntegrityError), connection.begin_nested():
+            connection.execute(insert(aanlevering).values(values))
 
 
 def _insert(connection: Connection, new: NewRun) -> int:
