@@ -35,7 +35,7 @@ from kmgb.arrival.manifest import (
     standing,
     stored_manifests,
 )
-from kmgb.arrival.profile import PROFILE_FILE, Profile, load_profile, profile_columns
+from kmgb.arrival.profile import PROFILE_FILE, Profile, Profiler, load_profile, profile_columns
 from kmgb.arrival.signals import Signal, of_refusal
 from kmgb.arrival.written import written_in
 from kmgb.catalogue.columns import FAULT, ROW
@@ -106,6 +106,7 @@ def land(
     formaat: Formaat | None = None,
     prepared: Sequence[str] = (),
     live: bool = False,
+    profiler: Profiler | None = None,
 ) -> Landed:
     """The delivery of `source` in `folder/<afnemer>/<entity>/<id>`; an accepted one that is already there as it is.
 
@@ -115,7 +116,8 @@ def land(
     `peildatum`, when it is known to whoever brings the file, and `peildatum_from`, who that is.
     `remarks`: what the source had to say about the file, for the manifest. `formaat`: what the source made of it,
     whatever the mapping says. `prepared`: see `read_prepared`; such a file becomes the data as it is. `live`: it was
-    read from the application itself, where the same content as before is no sign of an old file.
+    read from the application itself, where the same content as before is no sign of an old file. `profiler`: one that
+    was fed all rows already, as long as it speaks of the same columns and day.
     Raises: SourceError when the file or that of a lookup is not there; LandingError on a name that cannot be a folder.
     """
     plan = mapping.entiteit[entity]
@@ -153,7 +155,8 @@ def land(
     )
     busy = Path(tempfile.mkdtemp(prefix=_BUSY, dir=home))
     try:
-        site = _Site(home, busy, dumps or source.parent, band, zone, plan.onveranderd or live, tuple(prepared))
+        unchanged = plan.onveranderd or live
+        site = _Site(home, busy, dumps or source.parent, band, zone, unchanged, tuple(prepared), profiler)
         return _land(source, plan, draft, site, limits)
     except OSError as error:
         raise _not_written(error, source, folder) from None
@@ -195,6 +198,7 @@ class _Site:
     zone: str
     unchanged: bool
     prepared: tuple[str, ...]
+    profiler: Profiler | None
 
 
 def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, limits: Limits) -> Landed:
@@ -243,7 +247,11 @@ def _judged(
     """The manifest with what was counted, and the profile with all that is noteworthy beside the last accepted one."""
     data = site.busy / "uit" / DATA_FILE
     day = draft.peildatum.astimezone(ZoneInfo(site.zone)).date()
-    columns = profile_columns(data, draft.kept, plan, draft.entity, day)
+    ready = site.profiler
+    if ready is not None and (ready.names, ready.today) == (frozenset(draft.kept), day):
+        columns = ready.finish(data, draft.kept)
+    else:
+        columns = profile_columns(data, draft.kept, plan, draft.entity, day)
     counts = pl.scan_parquet(data, glob=False).select(pl.len().alias(ROW), pl.col(FAULT).count())
     rows, faulty = counts.collect(engine="streaming").row(0)
     filled = tuple(column.name for column in columns if column.distinct)

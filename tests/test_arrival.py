@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from kmgb.arrival.audit import broken_line
@@ -14,7 +16,7 @@ from kmgb.arrival.band import Band, band
 from kmgb.arrival.changes import column_changes
 from kmgb.arrival.decide import decide, find_delivery
 from kmgb.arrival.manifest import last_accepted, manifests
-from kmgb.arrival.profile import ColumnProfile, Profile, load_profile
+from kmgb.arrival.profile import ColumnProfile, Profile, Profiler, load_profile, profile_columns
 from kmgb.arrival.watch import punctuality, states
 from kmgb.arrival.written import written_in
 from kmgb.catalogue.fields import load_catalogue
@@ -84,6 +86,38 @@ def test_a_profile_says_how_full_varied_long_and_valid_each_column_is(lands: Lan
         ColumnProfile("N", empty=1, distinct=2, shortest=3, longest=4, field="voornamen", judged=2, valid=2),
     )
     assert (profile(got).rows, profile(got).encoding, profile(got).compared_with) == (3, "utf-8", "")
+
+
+@pytest.mark.parametrize("part", [1_000, 70_000, 150_000])
+def test_a_profile_made_in_parts_is_that_of_the_whole(tmp_path: Path, part: int) -> None:
+    """Against plain Python: a column with few values, one in which nearly all differ, blanks, and one growing varied."""
+    chance = random.Random(7)
+    size = 150_000
+    columns = {
+        "B": [f"{chance.randrange(10**9):09}" for _ in range(size)],
+        "N": [chance.choice(["Jan", "Ünal", "", "   ", None, "x" * 30]) for _ in range(size)],
+        "G": ["m" if row < 90_000 else f"naam{row}" for row in range(size)],
+    }
+    frame = pl.DataFrame(columns)
+    frame.write_parquet(tmp_path / "data.parquet")
+    plan = mapping().entiteit["personen"]
+    profiler = Profiler(list(columns), plan, "personen", date(2026, 3, 1))
+    for start in range(0, size, part):
+        profiler.feed(frame.slice(start, part))
+    found = {one.name: one for one in profiler.finish(tmp_path / "data.parquet", list(columns))}
+    whole = {
+        one.name: one
+        for one in profile_columns(tmp_path / "data.parquet", list(columns), plan, "personen", date(2026, 3, 1))
+    }
+    for name, cells in columns.items():
+        filled = [cell for cell in cells if cell and cell.strip()]
+        one = found[name]
+        assert (one.empty, one.shortest, one.longest) == (
+            size - len(filled), min(map(len, filled)), max(map(len, filled)),
+        )  # fmt: skip
+        assert abs(one.distinct - len(set(filled))) <= 0.05 * len(set(filled))
+        assert (one.judged, one.valid, one.field) == (whole[name].judged, whole[name].valid, whole[name].field)
+    assert found["N"].distinct == 3
 
 
 def test_a_profile_survives_its_file_and_holds_no_values(lands: Lands) -> None:

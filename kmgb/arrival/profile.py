@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from dataclasses import field as dataclass_field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ PROFILE_FILE = "profiel.json"
 _COUNT = "__aantal"
 # Counting the values of a column in which more than a tenth differs takes longer than reading it: those are estimated.
 _VARIED, _FEW = 0.1, 10_000
+_PART = 100_000  # rows that are counted at a time: each time costs, and holds them in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,40 +89,123 @@ def profile_columns(
 
     One column is in memory at a time: a delivery may be larger than the memory.
     """
-    catalogue = load_catalogue()
-    fields = _fed_alone(plan, catalogue[entity])
+    profiler = Profiler(names, plan, entity, today)
     scanned = pl.scan_parquet(data, glob=False)
-    return tuple(_profile(scanned, name, fields.get(name), plan, catalogue, today) for name in names)
+    for name in names:
+        profiler.feed(scanned.select(name).collect())
+    return profiler.finish(data, names)
 
 
-def _profile(
-    scanned: pl.LazyFrame, name: str, field: Field | None, plan: EntiteitMapping, catalogue: Catalogue, today: date
-) -> ColumnProfile:
-    cells = scanned.select(pl.col(name).fill_null("")).collect()
-    estimate = _number(cells[name].approx_n_unique()) or 0
-    varied = cells.height > _FEW and estimate > cells.height * _VARIED
-    values = cells.with_columns(pl.lit(1, pl.UInt32).alias(_COUNT)) if varied else _counted(cells, name)
-    filled = values.filter(pl.col(name).str.strip_chars() != "")
-    lengths = filled[name].str.len_chars()
-    judged, valid = _validity(filled, name, field, plan, catalogue, today) if field else (0, 0)
-    return ColumnProfile(
-        name=name,
-        empty=cells.height - int(filled[_COUNT].sum()),
-        distinct=min(estimate, filled.height) if varied else filled.height,
-        shortest=_number(lengths.min()),
-        longest=_number(lengths.max()),
-        field=field.name if field else "",
-        judged=judged,
-        valid=valid,
-    )
+class Profiler:
+    """Profiles columns as their cells come in, in any number of parts: a source that takes long to read is profiled
+    while it is read."""
+
+    def __init__(self, names: Sequence[str], plan: EntiteitMapping, entity: str, today: date) -> None:
+        catalogue = load_catalogue()
+        fields = _fed_alone(plan, catalogue[entity])
+        self.names, self.today = frozenset(names), today
+        self._columns = {name: _Column(name, fields.get(name), plan, catalogue, today) for name in names}
+
+    def feed(self, cells: pl.DataFrame) -> None:
+        """More rows of the columns that this frame has."""
+        for name in cells.columns:
+            if name in self._columns:
+                self._columns[name].feed(cells[name])
+
+    def finish(self, data: Path, names: Sequence[str]) -> tuple[ColumnProfile, ...]:
+        """The profiles in this order, once all cells were fed; `data` is the Parquet that holds them."""
+        return tuple(self._columns[name].finish(data) for name in names)
+
+
+@dataclass
+class _Column:
+    """What is known of one column so far: its distinct cells and how often each came, until they become too many."""
+
+    name: str
+    field: Field | None
+    plan: EntiteitMapping
+    catalogue: Catalogue
+    today: date
+    rows: int = 0
+    _waiting: list[pl.Series] = dataclass_field(default_factory=list)
+    _known: pl.DataFrame | None = None
+    _varied: bool = False
+    _empty: int = 0
+    _judged: int = 0
+    _valid: int = 0
+    _shortest: int | None = None
+    _longest: int | None = None
+
+    def feed(self, cells: pl.Series) -> None:
+        self.rows += cells.len()
+        self._waiting.append(cells)
+        if sum(part.len() for part in self._waiting) >= _PART:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        if not self._waiting:
+            return
+        cells = pl.concat(self._waiting).fill_null("")
+        self._waiting = []
+        part = cells.to_frame()
+        if self._varied or _is_varied(cells):
+            self._varied = True
+            self._count(part.with_columns(pl.lit(1, pl.UInt32).alias(_COUNT)))
+            return
+        counted = part.group_by(self.name).agg(pl.len().alias(_COUNT))
+        if self._known is not None:
+            counted = pl.concat([self._known, counted]).group_by(self.name).agg(pl.col(_COUNT).sum())
+        self._known = counted
+
+    def finish(self, data: Path) -> ColumnProfile:
+        self._take_in()
+        distinct = self._distinct(data)
+        if self._known is not None:
+            self._count(self._known)
+        return ColumnProfile(
+            name=self.name,
+            empty=self._empty,
+            distinct=distinct,
+            shortest=self._shortest,
+            longest=self._longest,
+            field=self.field.name if self.field else "",
+            judged=self._judged,
+            valid=self._valid,
+        )
+
+    def _distinct(self, data: Path) -> int:
+        """Exact where the cells are few or much alike, else an estimate."""
+        if not self._varied:
+            known = self._known
+            return 0 if known is None else known.filter(_filled(self.name)).height
+        column = pl.scan_parquet(data, glob=False).select(pl.col(self.name)).filter(_filled(self.name))
+        cells = column.collect()[self.name]
+        estimate = _number(cells.approx_n_unique()) or 0
+        return min(estimate, cells.len()) if estimate > self.rows * _VARIED else cells.n_unique()
+
+    def _count(self, values: pl.DataFrame) -> None:
+        """Add these cells, each as often as it says, to the counts."""
+        filled = values.filter(_filled(self.name))
+        lengths = filled[self.name].str.len_chars()
+        shortest, longest = _number(lengths.min()), _number(lengths.max())
+        self._empty += int(values[_COUNT].sum()) - int(filled[_COUNT].sum())
+        self._shortest = min((n for n in (self._shortest, shortest) if n is not None), default=None)
+        self._longest = max((n for n in (self._longest, longest) if n is not None), default=None)
+        if self.field is not None:
+            judged, valid = _validity(filled, self.name, self.field, self.plan, self.catalogue, self.today)
+            self._judged, self._valid = self._judged + judged, self._valid + valid
+
+
+def _is_varied(cells: pl.Series) -> bool:
+    return cells.len() > _FEW and (_number(cells.approx_n_unique()) or 0) > cells.len() * _VARIED
+
+
+def _filled(name: str) -> pl.Expr:
+    return pl.col(name).str.strip_chars() != ""
 
 
 def _number(value: object) -> int | None:
     return value if isinstance(value, int) else None
-
-
-def _counted(cells: pl.DataFrame, name: str) -> pl.DataFrame:
-    return cells.group_by(name).agg(pl.len().alias(_COUNT))
 
 
 def _fed_alone(plan: EntiteitMapping, entity: Entity) -> Mapping[str, Field]:

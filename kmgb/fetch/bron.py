@@ -29,6 +29,7 @@ def fetch(bron: Bron, plan: EntiteitMapping, name: str, into: Path, terms: Terms
         limits=terms.limits,
         secrets=terms.secrets,
         progress=lambda rows, _: terms.progress(name, rows, 0),
+        seen=terms.seen,
     )
     return [fetched]
 

@@ -9,12 +9,14 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from kmgb.errors import SourceError
 from kmgb.fetch.database_errors import DatabaseError
@@ -57,14 +59,16 @@ def fetch_database(
     limits: Limits = _STANDARD,
     secrets: Path | None = None,
     progress: Progress = _silent,
+    seen: Callable[[pl.DataFrame], None] | None = None,
 ) -> Fetched:
     """The table or query as `into/<name>.parquet`: these columns (default all), then `__rij` and `__fout`.
 
-    `progress` hears rows and bytes after every batch. Raises: SourceError; then `into` holds nothing new.
+    `progress` hears rows and bytes after every batch, `seen` gets the rows themselves.
+    Raises: SourceError; then `into` holds nothing new.
     """
     password = _password(bron, secrets)
     target, busy = into / f"{name}.parquet", None
-    wanted = Wanted(None if columns is None else tuple(columns), limits)
+    wanted = Wanted(None if columns is None else tuple(columns), limits, seen)
     try:
         into.mkdir(parents=True, exist_ok=True)
         _sweep(into, name, bron.tijdslimiet)

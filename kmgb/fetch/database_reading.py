@@ -36,10 +36,14 @@ _SLOWER = "Een waarde is langer dan 4000 tekens of dan haar kolom aangeeft: daar
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is kept of the result: these columns (None: all of them), with cells within these limits."""
+    """What is kept of the result: these columns (None: all of them), with cells within these limits.
+
+    `seen` gets the kept rows as they come: reading is slow enough to look at them meanwhile.
+    """
 
     columns: tuple[str, ...] | None
     limits: Limits
+    seen: Callable[[pl.DataFrame], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,13 @@ def read_into(bron: DatabaseBron, password: str, path: Path, wanted: Wanted, pro
     """
     try:
         with Reading(bron, password, keep=wanted.columns) as reading:
-            return Read(reading.opened, (), _write(reading, path, wanted.limits, progress))
+            return Read(reading.opened, (), _write(reading, path, wanted, progress))
     except TooWideError:
         with Reading(bron, password, keep=wanted.columns, wide=True) as reading:
-            return Read(reading.opened, (_SLOWER,), _write(reading, path, wanted.limits, progress))
+            return Read(reading.opened, (_SLOWER,), _write(reading, path, wanted, progress))
 
 
-def _write(reading: Reading, path: Path, limits: Limits, progress: Progress) -> str | None:
+def _write(reading: Reading, path: Path, wanted: Wanted, progress: Progress) -> str | None:
     """Row groups of about 16 MiB, whatever the size of the batches; the highest text in `peildatum_kolom`."""
     arrow, parquet = library("pyarrow"), library("pyarrow.parquet")
     texts = [(name, arrow.string()) for name in reading.kept]
@@ -76,7 +80,10 @@ def _write(reading: Reading, path: Path, limits: Limits, progress: Progress) -> 
         with parquet.ParquetWriter(stream, schema, compression="lz4", write_statistics=False) as writer:
             for table in reading.tables():
                 newest = _highest(newest, table, reading.bron.peildatum_kolom)
-                waiting.append(_numbered(arrow, table.select(reading.kept), rows, limits))
+                kept = table.select(reading.kept)
+                if wanted.seen is not None:
+                    wanted.seen(pl.DataFrame(pl.from_arrow(kept)))
+                waiting.append(_numbered(arrow, kept, rows, wanted.limits))
                 rows, size, held = rows + table.num_rows, size + table.nbytes, held + table.nbytes
                 if held >= _GROUP:
                     writer.write_table(arrow.concat_tables(waiting))

@@ -19,6 +19,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
 
+import polars as pl
+
 from kmgb.errors import SourceError
 from kmgb.fetch.complete import (
     LARGEST_COMPANION,
@@ -101,7 +103,8 @@ def no_progress(name: str, done: int, total: int) -> None:
 class Terms:
     """What fetching needs besides the source and the entity. `secrets`: the file with secrets.
 
-    `progress` gets a name, the bytes so far and all bytes; `pause` waits that many seconds.
+    `progress` gets a name, the bytes so far and all bytes; `pause` waits that many seconds. `seen` gets the rows of a
+    database as they come.
     """
 
     secrets: Path | None = None
@@ -109,6 +112,7 @@ class Terms:
     zone: str = ZONE
     progress: Progress = no_progress
     pause: Callable[[float], None] = time.sleep
+    seen: Callable[[pl.DataFrame], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from filelock import FileLock
 
+from kmgb.arrival.profile import Profiler
 from kmgb.errors import KmgbError, SourceError
 from kmgb.fetch.bron import fetch
 from kmgb.fetch.database import BUSY
@@ -25,6 +27,7 @@ from kmgb.landing import Landed, land, manifests, open_landed
 from kmgb.mapping.bronnen.database import DatabaseBron
 from kmgb.mapping.model import Bron, Mapping
 from kmgb.run.municipality import Municipality
+from kmgb.sources.lookup import own_columns
 
 Progress = Callable[[str, int, int], None]
 _STATE = "opgehaald.json"
@@ -67,8 +70,10 @@ def pull(
             return Pulled(known, shared=True)
         for left in home.glob(f"{BUSY}*"):  # of a process that was killed: nobody else is fetching here
             left.unlink()
-        fetched = fetch(bron, mapping.entiteit[entity], f"{mapping.naam}_{entity}", home, terms(municipality, progress))
-        pulled = _landed(municipality, mapping, entity, fetched, home, now)
+        plan, profiler = mapping.entiteit[entity], _profiler(municipality, mapping, entity, now)
+        by = replace(terms(municipality, progress), seen=profiler.feed if profiler is not None else None)
+        fetched = fetch(bron, plan, f"{mapping.naam}_{entity}", home, by)
+        pulled = _landed(municipality, mapping, entity, fetched, home, now, profiler)
         _note(home, mapping, now, pulled)
     return pulled
 
@@ -95,13 +100,19 @@ def terms(municipality: Municipality, progress: Progress = no_progress) -> Terms
 
 
 def _landed(
-    municipality: Municipality, mapping: Mapping, entity: str, fetched: list[Fetched], home: Path, now: datetime
+    municipality: Municipality,
+    mapping: Mapping,
+    entity: str,
+    fetched: list[Fetched],
+    home: Path,
+    now: datetime,
+    profiler: Profiler | None,
 ) -> Pulled:
     """Each is landed before the source hears that it may move or delete it; what cannot be read is kept as it came."""
     bron = mapping.entiteit[entity].bron
     landed, remarks = [], []
     for one in fetched:
-        came = land_file(municipality, mapping, entity, now, one, live=_is_live(bron))
+        came = land_file(municipality, mapping, entity, now, one, live=_is_live(bron), profiler=profiler)
         landed.append(came)
         if came.has_data:
             one.path.unlink(missing_ok=True)
@@ -115,13 +126,29 @@ def _landed(
     return Pulled(tuple(landed), remarks=tuple(remarks))
 
 
+def _profiler(municipality: Municipality, mapping: Mapping, entity: str, now: datetime) -> Profiler | None:
+    """Only a database shows its rows while they come. A peildatum of another day than `now` wants another profile."""
+    plan = mapping.entiteit[entity]
+    if not _is_live(plan.bron):
+        return None
+    names = tuple(own_columns(plan))
+    return Profiler(names, plan, entity, now.astimezone(ZoneInfo(municipality.settings.timezone)).date())
+
+
 def _is_live(bron: Bron | None) -> bool:
     """A database is read now, so what it holds cannot be an old file that is sent once more."""
     return isinstance(bron, DatabaseBron)
 
 
 def land_file(
-    municipality: Municipality, mapping: Mapping, entity: str, now: datetime, one: Fetched, *, live: bool = False
+    municipality: Municipality,
+    mapping: Mapping,
+    entity: str,
+    now: datetime,
+    one: Fetched,
+    *,
+    live: bool = False,
+    profiler: Profiler | None = None,
 ) -> Landed:
     """A file of this entity, landed by the terms of this municipality. Raises: as `land`."""
     settings = municipality.settings
@@ -141,6 +168,7 @@ def land_file(
         formaat=one.formaat,
         prepared=one.prepared,
         live=live,
+        profiler=profiler,
     )
 
 
