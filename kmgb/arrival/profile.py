@@ -25,7 +25,7 @@ PROFILE_FILE = "profiel.json"
 _COUNT = "__aantal"
 # Counting the values of a column in which more than a tenth differs takes longer than reading it: those are estimated.
 _VARIED, _FEW = 0.1, 10_000
-_PART = 100_000  # rows that are counted at a time: each time costs, and holds them in memory
+_PART = 50_000  # counted texts of one column that are kept apart at most, before they are put together
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,13 @@ class Profiler:
     def feed(self, cells: pl.DataFrame) -> None:
         """More rows of the columns that this frame has."""
         for name in cells.columns:
-            if name in self._columns:
-                self._columns[name].feed(cells[name])
+            self._columns[name].feed(cells[name])
+
+    def count(self, name: str, values: pl.Series, counts: pl.Series) -> None:
+        """More rows of one column, as the texts that differ and how often each of them came."""
+        if name in self._columns:
+            counted = pl.DataFrame([values.alias(name), counts.cast(pl.UInt32).alias(_COUNT)])
+            self._columns[name].take(counted.with_columns(pl.col(name).fill_null("")), int(counts.sum()))
 
     def finish(self, data: Path, names: Sequence[str]) -> tuple[ColumnProfile, ...]:
         """The profiles in this order, once all cells were fed; `data` is the Parquet that holds them."""
@@ -127,8 +132,7 @@ class _Column:
     catalogue: Catalogue
     today: date
     rows: int = 0
-    _waiting: list[pl.Series] = dataclass_field(default_factory=list)
-    _known: pl.DataFrame | None = None
+    _known: list[pl.DataFrame] = dataclass_field(default_factory=list)
     _varied: bool = False
     _empty: int = 0
     _judged: int = 0
@@ -137,31 +141,33 @@ class _Column:
     _longest: int | None = None
 
     def feed(self, cells: pl.Series) -> None:
-        self.rows += cells.len()
-        self._waiting.append(cells)
-        if sum(part.len() for part in self._waiting) >= _PART:
-            self._take_in()
+        part = cells.fill_null("").to_frame()
+        if self._varied or _is_varied(part[self.name]):
+            self.take(part.with_columns(pl.lit(1, pl.UInt32).alias(_COUNT)), cells.len())
+        else:
+            self.take(part.group_by(self.name).agg(pl.len().alias(_COUNT)), cells.len())
 
-    def _take_in(self) -> None:
-        if not self._waiting:
+    def take(self, counted: pl.DataFrame, rows: int) -> None:
+        """More cells, each with how often it came, `rows` in all."""
+        self.rows += rows
+        self._varied |= rows > _FEW and counted.height > rows * _VARIED
+        if self._varied:
+            self._count(counted)
             return
-        cells = pl.concat(self._waiting).fill_null("")
-        self._waiting = []
-        part = cells.to_frame()
-        if self._varied or _is_varied(cells):
-            self._varied = True
-            self._count(part.with_columns(pl.lit(1, pl.UInt32).alias(_COUNT)))
-            return
-        counted = part.group_by(self.name).agg(pl.len().alias(_COUNT))
-        if self._known is not None:
-            counted = pl.concat([self._known, counted]).group_by(self.name).agg(pl.col(_COUNT).sum())
-        self._known = counted
+        self._known.append(counted)
+        if len(self._known) > 1 and sum(part.height for part in self._known) > _PART:
+            self._known = [self._merged()]
+
+    def _merged(self) -> pl.DataFrame:
+        if len(self._known) == 1:
+            return self._known[0]
+        return pl.concat(self._known).group_by(self.name).agg(pl.col(_COUNT).sum())
 
     def finish(self, data: Path) -> ColumnProfile:
-        self._take_in()
+        self._known = [self._merged()] if self._known else []
         distinct = self._distinct(data)
-        if self._known is not None:
-            self._count(self._known)
+        for counted in self._known:
+            self._count(counted)
         return ColumnProfile(
             name=self.name,
             empty=self._empty,
@@ -176,8 +182,7 @@ class _Column:
     def _distinct(self, data: Path) -> int:
         """Exact where the cells are few or much alike, else an estimate."""
         if not self._varied:
-            known = self._known
-            return 0 if known is None else known.filter(_filled(self.name)).height
+            return sum(known.filter(_filled(self.name)).height for known in self._known)
         column = pl.scan_parquet(data, glob=False).select(pl.col(self.name)).filter(_filled(self.name))
         cells = column.collect()[self.name]
         estimate = _number(cells.approx_n_unique()) or 0

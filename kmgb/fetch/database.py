@@ -9,19 +9,17 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from kmgb.errors import SourceError
 from kmgb.fetch.database_errors import DatabaseError
 from kmgb.fetch.database_odbc import Opened, TooWideError
-from kmgb.fetch.database_reading import Progress, Read, Reading, Wanted, read_into
+from kmgb.fetch.database_reading import Progress, Read, Reading, Seen, Wanted, read_into
 from kmgb.fetch.database_systems import Column
 from kmgb.fetch.fetched import Fetched
 from kmgb.fetch.secrets import secret
@@ -59,11 +57,11 @@ def fetch_database(
     limits: Limits = _STANDARD,
     secrets: Path | None = None,
     progress: Progress = _silent,
-    seen: Callable[[pl.DataFrame], None] | None = None,
+    seen: Seen | None = None,
 ) -> Fetched:
     """The table or query as `into/<name>.parquet`: these columns (default all), then `__rij` and `__fout`.
 
-    `progress` hears rows and bytes after every batch, `seen` gets the rows themselves.
+    `progress` hears rows and bytes after every batch, `seen` what `Wanted.seen` says.
     Raises: SourceError; then `into` holds nothing new.
     """
     password = _password(bron, secrets)

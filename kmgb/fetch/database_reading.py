@@ -18,15 +18,19 @@ import polars as pl
 
 from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.errors import nearest
-from kmgb.fetch.database_apart import APART, Apart
+from kmgb.fetch.database_apart import Apart
 from kmgb.fetch.database_errors import DatabaseError, database_error, not_reached, too_late
 from kmgb.fetch.database_odbc import ColumnNamesError, DriverError, Opened, TooWideError, library, open_and_read, shown
 from kmgb.fetch.database_oracle import open_and_read_oracle
 from kmgb.fetch.database_pump import Pump, SilentError
 from kmgb.fetch.database_systems import SYSTEMS, Shown
+from kmgb.fetch.odbc import Here, Odbc
 from kmgb.mapping.bronnen.database import DatabaseBron
 from kmgb.sources.delivered import CONTROLS, Limits, check_cells
 
+# Whose driver needs a process of its own: see database_apart.
+_APART = ("postgresql", "mariadb")
+Seen = Callable[[str, pl.Series, pl.Series], None]
 Progress = Callable[[int, int], None]
 _GROUP = 16 * 2**20
 _GRACE = 5
@@ -38,12 +42,13 @@ _SLOWER = "Een waarde is langer dan 4000 tekens of dan haar kolom aangeeft: daar
 class Wanted:
     """What is kept of the result: these columns (None: all of them), with cells within these limits.
 
-    `seen` gets the kept rows as they come: reading is slow enough to look at them meanwhile.
+    `seen` gets the distinct texts of a kept column and how often each came, batch by batch: reading is slow enough to
+    count them meanwhile.
     """
 
     columns: tuple[str, ...] | None
     limits: Limits
-    seen: Callable[[pl.DataFrame], None] | None = None
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ def _write(reading: Reading, path: Path, wanted: Wanted, progress: Progress) -> 
                 newest = _highest(newest, table, reading.bron.peildatum_kolom)
                 kept = table.select(reading.kept)
                 if wanted.seen is not None:
-                    wanted.seen(pl.DataFrame(pl.from_arrow(kept)))
+                    _count(kept, wanted.seen)
                 waiting.append(_numbered(arrow, kept, rows, wanted.limits))
                 rows, size, held = rows + table.num_rows, size + table.nbytes, held + table.nbytes
                 if held >= _GROUP:
@@ -94,6 +99,13 @@ def _write(reading: Reading, path: Path, wanted: Wanted, progress: Progress) -> 
         stream.flush()
         os.fsync(stream.fileno())
     return newest
+
+
+def _count(table: Any, seen: Seen) -> None:
+    compute = library("pyarrow.compute")
+    for name in table.column_names:
+        counted = pl.Series(pl.from_arrow(compute.value_counts(table.column(name)))).struct.unnest()
+        seen(name, counted["values"], counted["counts"])
 
 
 def _numbered(arrow: Any, table: Any, before: int, limits: Limits) -> Any:
@@ -141,8 +153,8 @@ class Reading:
         wide: bool = False,
     ) -> None:
         self.bron, self.end = bron, time.monotonic() + bron.tijdslimiet + _GRACE  # the server's own limit comes first
-        self._apart = Apart() if bron.systeem in APART else None
-        read = open_and_read_oracle if bron.systeem == "oracle" else self._apart or open_and_read
+        self._odbc = None if bron.systeem == "oracle" else _odbc(bron)
+        read = open_and_read_oracle if self._odbc is None else partial(open_and_read, self._odbc)
         self.wide, self._keep = wide, keep
         self.pump: Pump[Any] = Pump(partial(read, bron, password, rows=rows, wide=wide))
         self.opened: Opened
@@ -163,8 +175,8 @@ class Reading:
 
     def _close(self) -> None:
         self.pump.close()
-        if self._apart is not None:
-            self._apart.stop()
+        if self._odbc is not None:
+            self._odbc.stop()
 
     def _next(self, *, connecting: bool) -> Any:
         limit = self.bron.wachttijd + _GRACE if connecting else self.end - time.monotonic()
@@ -197,6 +209,12 @@ class Reading:
             raise database_error(self.bron, str(error), connecting=False) from None
         except ColumnNamesError as error:
             raise _columns(self.bron, error) from None
+
+
+def _odbc(bron: DatabaseBron) -> Odbc:
+    """Where ODBC is spoken. Raises: SourceError when the extra is not installed."""
+    library("arrow_odbc"), library("pyarrow")
+    return Apart() if bron.systeem in _APART else Here()
 
 
 def _chosen(bron: DatabaseBron, names: Sequence[str], keep: Sequence[str] | None) -> list[str]:

@@ -103,8 +103,8 @@ def no_progress(name: str, done: int, total: int) -> None:
 class Terms:
     """What fetching needs besides the source and the entity. `secrets`: the file with secrets.
 
-    `progress` gets a name, the bytes so far and all bytes; `pause` waits that many seconds. `seen` gets the rows of a
-    database as they come.
+    `progress` gets a name, the bytes so far and all bytes; `pause` waits that many seconds. `seen` gets what
+    a column of a database holds as it comes: its name, distinct texts, and how often each came.
     """
 
     secrets: Path | None = None
@@ -112,7 +112,7 @@ class Terms:
     zone: str = ZONE
     progress: Progress = no_progress
     pause: Callable[[float], None] = time.sleep
-    seen: Callable[[pl.DataFrame], None] | None = None
+    seen: Callable[[str, pl.Series, pl.Series], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def pull(
         for left in home.glob(f"{BUSY}*"):  # of a process that was killed: nobody else is fetching here
             left.unlink()
         plan, profiler = mapping.entiteit[entity], _profiler(municipality, mapping, entity, now)
-        by = replace(terms(municipality, progress), seen=profiler.feed if profiler is not None else None)
+        by = replace(terms(municipality, progress), seen=profiler.count if profiler is not None else None)
         fetched = fetch(bron, plan, f"{mapping.naam}_{entity}", home, by)
         pulled = _landed(municipality, mapping, entity, fetched, home, now, profiler)
         _note(home, mapping, now, pulled)
