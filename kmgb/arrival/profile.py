@@ -25,7 +25,7 @@ PROFILE_FILE = "profiel.json"
 _COUNT = "__aantal"
 # Counting the values of a column in which more than a tenth differs takes longer than reading it: those are estimated.
 _VARIED, _FEW = 0.1, 10_000
-_PART = 50_000  # counted texts of one column that are kept apart at most, before they are put together
+_PART = 500_000  # counted texts of one column that are kept apart at most, before they are put together
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,7 @@ class Profiler:
     def count(self, name: str, values: pl.Series, counts: pl.Series) -> None:
         """More rows of one column, as the texts that differ and how often each of them came."""
         if name in self._columns:
-            counted = pl.DataFrame([values.alias(name), counts.cast(pl.UInt32).alias(_COUNT)])
-            self._columns[name].take(counted.with_columns(pl.col(name).fill_null("")), int(counts.sum()))
+            self._columns[name].take(pl.DataFrame([values.alias(name), counts.alias(_COUNT)]), int(counts.sum()))
 
     def finish(self, data: Path, names: Sequence[str]) -> tuple[ColumnProfile, ...]:
         """The profiles in this order, once all cells were fed; `data` is the Parquet that holds them."""
@@ -141,16 +140,16 @@ class _Column:
     _longest: int | None = None
 
     def feed(self, cells: pl.Series) -> None:
-        part = cells.fill_null("").to_frame()
-        if self._varied or _is_varied(part[self.name]):
-            self.take(part.with_columns(pl.lit(1, pl.UInt32).alias(_COUNT)), cells.len())
+        part = cells.to_frame()
+        if self._varied or _is_varied(cells):
+            self.take(part.with_columns(pl.lit(1, pl.Int64).alias(_COUNT)), cells.len())
         else:
-            self.take(part.group_by(self.name).agg(pl.len().alias(_COUNT)), cells.len())
+            self.take(part.group_by(self.name).agg(pl.len().cast(pl.Int64).alias(_COUNT)), cells.len())
 
     def take(self, counted: pl.DataFrame, rows: int) -> None:
-        """More cells, each with how often it came, `rows` in all."""
+        """More cells, each with how often it came, `rows` in all. Cheap: it is called while a source waits."""
         self.rows += rows
-        self._varied |= rows > _FEW and counted.height > rows * _VARIED
+        self._varied |= self.rows > _FEW and counted.height > self.rows * _VARIED
         if self._varied:
             self._count(counted)
             return
@@ -190,7 +189,7 @@ class _Column:
 
     def _count(self, values: pl.DataFrame) -> None:
         """Add these cells, each as often as it says, to the counts."""
-        filled = values.filter(_filled(self.name))
+        filled = values.filter(_filled(self.name))  # a null is not filled either
         lengths = filled[self.name].str.len_chars()
         shortest, longest = _number(lengths.min()), _number(lengths.max())
         self._empty += int(values[_COUNT].sum()) - int(filled[_COUNT].sum())

@@ -83,19 +83,25 @@ def _write(reading: Reading, path: Path, wanted: Wanted, progress: Progress) -> 
     newest: str | None = None
     with path.open("wb") as stream:
         with parquet.ParquetWriter(stream, schema, compression="lz4", write_statistics=False) as writer:
+
+            def keep() -> None:
+                """Counting and writing cost per call, so the driver's small batches go together."""
+                group = arrow.concat_tables(waiting)
+                if wanted.seen is not None:
+                    _count(group.select(reading.kept), wanted.seen)
+                writer.write_table(group)
+                waiting.clear()
+
             for table in reading.tables():
                 newest = _highest(newest, table, reading.bron.peildatum_kolom)
-                kept = table.select(reading.kept)
-                if wanted.seen is not None:
-                    _count(kept, wanted.seen)
-                waiting.append(_numbered(arrow, kept, rows, wanted.limits))
+                waiting.append(_numbered(arrow, table.select(reading.kept), rows, wanted.limits))
                 rows, size, held = rows + table.num_rows, size + table.nbytes, held + table.nbytes
                 if held >= _GROUP:
-                    writer.write_table(arrow.concat_tables(waiting))
-                    waiting, held = [], 0
+                    keep()
+                    held = 0
                 progress(rows, size)
             if waiting:
-                writer.write_table(arrow.concat_tables(waiting))
+                keep()
         stream.flush()
         os.fsync(stream.fileno())
     return newest

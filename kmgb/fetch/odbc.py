@@ -57,7 +57,7 @@ class Rows:
 
 @dataclass
 class Result:
-    """`described`: each column and the type in which the driver would deliver it. Batches are read as they are asked."""
+    """`described`: each column and the type in which the driver would deliver it. Batches come as they are asked."""
 
     described: list[tuple[str, str]]
     batches: Iterator[Any]
