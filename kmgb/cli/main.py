@@ -23,6 +23,7 @@ from kmgb.cli import (
     history,
     mapping,
     schedule,
+    serve,
 )
 from kmgb.cli.output import fail
 from kmgb.errors import KmgbError
@@ -44,6 +45,7 @@ checks.register(app)
 coverage.register(app)
 demo.register(app)
 exports.register(app)
+serve.register(app)
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(crosscheck.app, name="kruiscontrole")
 app.add_typer(schedule.app, name="schedule")

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from kmgb.mapping.aanleveren import Aanleveren
 from kmgb.mapping.verwacht import Verwacht
 
 Formaat = Literal["csv", "vast", "jsonl", "json", "xlsx", "xml", "parquet", "lo3"]
@@ -91,6 +92,7 @@ class Afnemer(_Model):
     contact: str = ""
     leverancier: str = ""
     rol: Literal["afnemer", "distributie", "register"] = "afnemer"
+    aanleveren: Aanleveren | None = None
     indicaties: Indicaties | None = None
     berichten: Berichten | None = None
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from kmgb.catalogue.fields import Entity
 from kmgb.crosscheck.tables import Table
 from kmgb.errors import KmgbError, SourceError
-from kmgb.landing import Landed, Manifest, find_dump, land, last_accepted
+from kmgb.landing import Landed, Manifest, find_dump, land, last_accepted, manifests, open_landed
 from kmgb.mapping.model import EntiteitMapping, Mapping
 from kmgb.run.municipality import Municipality
 from kmgb.run.mutations import keep_mutations
@@ -105,16 +105,21 @@ class Distributie:
 
 
 def land_dump(
-    municipality: Municipality, mapping: Mapping, entity: str, now: datetime, path: Path | None = None
+    municipality: Municipality,
+    mapping: Mapping,
+    entity: str,
+    now: datetime,
+    path: Path | None = None,
+    *,
+    peildatum: datetime | None = None,
 ) -> Landed:
-    """The dump in `path`, by default the newest of this entity, landed.
+    """The dump in `path` landed; by default the newest of this entity, or the newest that was pushed.
 
     Raises: SourceError when the mapping names none, or it is not there.
     """
     settings, plan = municipality.settings, mapping.entiteit[entity]
-    if not plan.bestand:
-        what = f'{mapping.path.name}: entiteit.{entity} noemt geen bestand. Vul `bestand = "..."` in.'
-        raise SourceError(what)
+    if path is None and not plan.bestand:
+        return _pushed(municipality, mapping, entity)
     return land(
         path or find_dump(settings.dumps, plan.bestand, plan.peildatum_uit_naam),
         mapping,
@@ -123,9 +128,22 @@ def land_dump(
         now=now,
         limits=municipality.limits,
         band=settings.quarantine_drop,
+        peildatum=peildatum,
         dumps=settings.dumps,
         zone=settings.timezone,
     )
+
+
+def _pushed(municipality: Municipality, mapping: Mapping, entity: str) -> Landed:
+    """What the supplier pushed last, by peildatum: it has been landed already. Raises: SourceError."""
+    if mapping.afnemer.aanleveren is None:
+        what = f'{mapping.path.name}: entiteit.{entity} noemt geen bestand. Vul `bestand = "..."` in.'
+        raise SourceError(what)
+    known = manifests(municipality.landing, mapping.naam, entity)
+    if not known:
+        what = f"{mapping.naam} heeft nog geen {entity} aangeleverd. Vraag de leverancier om de aanlevering."
+        raise SourceError(what)
+    return open_landed(municipality.landing, known[0])
 
 
 def make_ready(
