@@ -16,14 +16,13 @@ from filelock import FileLock, Timeout
 from kmgb.arrival.audit import AUDIT_FILE, record
 from kmgb.arrival.decisions import Decision, decisions
 from kmgb.arrival.manifest import home_of, stored_manifests
-from kmgb.errors import SourceError
+from kmgb.errors import DISK_FULL, NoRoomError, SourceError
 from kmgb.fetch.complete import Promise, check_content, check_meaning, is_candidate
-from kmgb.fetch.transfer import FULL
 from kmgb.landing import Landed, Manifest, open_landed
 from kmgb.mapping.model import Mapping as Veldtoewijzing
 from kmgb.run.distributie import land_dump
 from kmgb.run.municipality import Municipality
-from kmgb.run.reception import NoRoomError, Reception, sweep
+from kmgb.run.reception import Reception, sweep
 from kmgb.sources.delivered import fingerprint
 from kmgb.sources.dumps import as_utc
 
@@ -120,7 +119,7 @@ def take_in(
         note(municipality, "aanlevering ontvangen", _subject(receipt.manifest), who=who, why=why, now=now)
         return receipt
     except OSError as error:
-        raise (NoRoomError() if error.errno in FULL else error) from None
+        raise (NoRoomError() if error.errno in DISK_FULL else error) from None
     finally:
         reception.drop()
 

@@ -13,25 +13,13 @@ import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from kmgb.errors import SourceError
-from kmgb.fetch.transfer import FULL
+from kmgb.errors import DISK_FULL, NoRoomError, SourceError
 
 _BUSY = ".bezig-"
 
 
 class TooLargeError(SourceError):
     """More bytes than the mapping allows."""
-
-
-class NoRoomError(SourceError):
-    """Our disk is full: later there may be room."""
-
-    transient = True
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Bij de gemeente is de schijf vol; er is niets bewaard. Verstuur de aanlevering later opnieuw."
-        )
 
 
 class Reception:
@@ -121,4 +109,4 @@ def _written(handle: int, chunk: memoryview) -> int:
 
 
 def _on_our_side(error: OSError) -> Exception:
-    return NoRoomError() if error.errno in FULL else error
+    return NoRoomError() if error.errno in DISK_FULL else error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from types import MappingProxyType
 
 import polars as pl
 
+from kmgb.errors import DISK_FULL, NoRoomError
 from kmgb.mapping.model import Aanlevering
 from kmgb.sources.delivered import Delivered, Limits, RefusedError, fingerprint
 from kmgb.sources.excel import read_excel
@@ -22,6 +24,7 @@ from kmgb.sources.unpack import unpacked
 from kmgb.sources.xml_records import read_xml
 
 Reader = Callable[[Path, Aanlevering, Collection[str], Limits, Path], Delivered]
+_SYSTEM = re.compile(r"\(os error (\d+)\)")  # how polars (2.1) tells what the system said
 _DAMAGED = "het bestand is beschadigd of anders opgebouwd dan afgesproken."
 # What polars meets only among the records, in words for whoever delivered them.
 _MEANT: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
@@ -65,9 +68,15 @@ def read(path: Path, reader: Aanlevering, needed: Collection[str], limits: Limit
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns what polars meets only while it reads the rows into a refusal. Its own message would quote the cell."""
+    """Turns what polars meets only while it reads the rows into a refusal. Its own message would quote the cell.
+
+    Raises: RefusedError; NoRoomError when it is our disk that refuses.
+    """
     try:
         yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        system = _SYSTEM.search(str(error))
+        if system is not None and int(system[1]) in DISK_FULL:
+            raise NoRoomError from None
         what = next((said for kinds, said in _MEANT if isinstance(error, kinds)), _DAMAGED)
         raise RefusedError(path, "onleesbaar", what, "Vraag een nieuwe aanlevering.") from None

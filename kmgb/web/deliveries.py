@@ -132,7 +132,9 @@ def _opened(visit: _Visit, reception: Reception, said: Declared) -> Declared:
         raise RefusalError("bericht", str(error)) from None
     if envelope is None:
         if isinstance(visit.answers, Soaps):
-            raise RefusalError("bericht", "Dit is geen SOAP-envelop. Verstuur de records in een Envelope met een Body.")
+            raise RefusalError(
+                "bericht", "De inhoud is geen geldige SOAP-envelop. Verstuur een Envelope met een Body, zonder DOCTYPE."
+            )
         return said
     visit.answers = Soaps(envelope)
     return replace(said, peildatum=said.peildatum or envelope.moment)

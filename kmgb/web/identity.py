@@ -32,6 +32,7 @@ def _through_proxy(request: HTTPConnection, settings: Settings) -> str:
     if not settings.proxy_header or request.client is None:
         return ""
     address = ip_address(request.client.host)
+    address = getattr(address, "ipv4_mapped", None) or address  # an IPv4 sender of a server that listens on ::
     said = request.headers.getlist(settings.proxy_header)
     if len(said) != 1 or not any(address in proxy for proxy in settings.proxies):
         return ""

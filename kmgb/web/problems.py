@@ -10,9 +10,9 @@ from types import MappingProxyType
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from kmgb.errors import KmgbError
+from kmgb.errors import KmgbError, NoRoomError
 from kmgb.run.receive import BusyError, NotAsPromisedError
-from kmgb.run.reception import NoRoomError, TooLargeError
+from kmgb.run.reception import TooLargeError
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,6 @@ _OF_ERRORS: Mapping[type[KmgbError], str] = MappingProxyType(
     {
         NotAsPromisedError: "niet-zoals-beloofd",
         TooLargeError: "te-groot",
-        NoRoomError: "schijf-vol",
         BusyError: "druk",
     }
 )
@@ -86,6 +85,10 @@ def as_refusal(error: KmgbError | ClientDisconnect) -> RefusalError:
         return error
     if isinstance(error, ClientDisconnect):
         return RefusalError("afgebroken", "De verbinding brak af voordat alles binnen was. Er is niets bewaard.")
+    if isinstance(error, NoRoomError):
+        log.error("%s", error)
+        what = "Bij de gemeente is de schijf vol; er is niets bewaard. Verstuur de aanlevering later opnieuw."
+        return RefusalError("schijf-vol", what, headers=_LATER)
     kind = _OF_ERRORS.get(type(error))
     if kind is not None:
         return RefusalError(kind, str(error), headers=_LATER if error.transient else None)

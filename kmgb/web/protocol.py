@@ -15,6 +15,8 @@ from cryptography import x509
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from kmgb.web.problems import RefusalError
+
 HEADERS_WITHIN = 15.0  # seconds in which the headers of a request must be there
 READ_THE_ANSWER = 5.0  # seconds that somebody who was answered early may go on sending
 _VERSIONS = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
@@ -45,6 +47,17 @@ class Protocol(H11Protocol):
         elif self._headers_due is not None:
             _cancel(self._headers_due)
             self._headers_due = None
+
+    def send_400_response(self, msg: str) -> None:
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.abort()
+            return
+        what = "Dit is geen geldig HTTP-verzoek, of de kop is te lang. Er is niets bewaard; controleer het verzoek."
+        answer = RefusalError("verzoek", what, headers={"Connection": "close"}).response()
+        head = h11.Response(status_code=answer.status_code, headers=answer.raw_headers)
+        for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         if self.conn.their_state is h11.SEND_BODY:

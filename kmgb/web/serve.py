@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import ipaddress
+import logging
 import signal
 import socket
 import ssl
@@ -15,6 +16,8 @@ from types import ModuleType
 
 from kmgb.errors import SettingsError
 from kmgb.run.municipality import Municipality
+
+log = logging.getLogger(__name__)
 
 FINISH = 30  # seconds in which running requests may finish after a stop; then they are dropped whole
 _CONNECTIONS = 1000
@@ -43,6 +46,7 @@ def serve(municipality: Municipality, door: Door, ready: Callable[[str], None]) 
     """
     context = tls_context(door)
     app = library("kmgb.web.app").create_app(municipality)
+    _warn_of_certificates(municipality, door)
     listening = bound(door)
     shown = f"[{door.host}]" if ":" in door.host else door.host
     ready(f"{'https' if context else 'http'}://{shown}:{listening.getsockname()[1]}")
@@ -100,6 +104,15 @@ def bound(door: Door) -> socket.socket:
         listening.close()
         raise SettingsError(_unbound(door, error)) from None
     return listening
+
+
+def _warn_of_certificates(municipality: Municipality, door: Door) -> None:
+    """Say so when a mapping counts on certificates that nobody looks at here."""
+    doors = {name: mapping.afnemer.aanleveren for name, mapping in municipality.mappings.items()}
+    names = [name for name, own in doors.items() if own is not None and own.certificaat]
+    if names and door.trusted is None and not municipality.settings.proxy_header:
+        what = f"Het certificaat van {', '.join(names)} telt nu niet: niemand controleert het."
+        log.warning("%s Geef --vertrouwd, of stel proxy_header en proxies in.", what)
 
 
 def _refuse_half(door: Door) -> None:
