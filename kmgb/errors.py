@@ -7,6 +7,7 @@ No message holds a value of a person.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -80,6 +81,19 @@ class LandingError(KmgbError):
     """A delivery is refused: it is kept in quarantine with the reason."""
 
     exit_code = 3
+
+
+class NoRoomError(KmgbError):
+    """Our own disk is full, which says nothing about a delivery. `DISK_FULL` are the numbers of the system for it."""
+
+    exit_code = 3
+    transient = True
+
+    def __init__(self) -> None:
+        super().__init__("De schijf van kmgb is vol. Maak ruimte en herhaal de opdracht.")
+
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class StoreError(KmgbError):

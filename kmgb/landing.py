@@ -6,7 +6,6 @@ is there whole or not at all; what was left halfway is taken away by a later lan
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -22,6 +21,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
+from filelock import FileLock
 
 from kmgb.arrival.band import band as band_of
 from kmgb.arrival.changes import Beside, signals
@@ -39,7 +39,7 @@ from kmgb.arrival.profile import PROFILE_FILE, Profile, Profiler, load_profile, 
 from kmgb.arrival.signals import Signal, of_refusal
 from kmgb.arrival.written import written_in
 from kmgb.catalogue.columns import FAULT, ROW
-from kmgb.errors import LandingError
+from kmgb.errors import DISK_FULL, KmgbError, LandingError, NoRoomError
 from kmgb.mapping.model import EntiteitMapping, Formaat, Mapping
 from kmgb.sources.delivered import Limits, RefusedError
 from kmgb.sources.dumps import as_utc, find_dump, moment_in_name
@@ -157,7 +157,9 @@ def land(
     try:
         unchanged = plan.onveranderd or live
         site = _Site(home, busy, dumps or source.parent, band, zone, unchanged, tuple(prepared), profiler)
-        return _land(source, plan, draft, site, limits)
+        # Two who land the same dump at the same moment would both find that it is not there yet.
+        with FileLock(home.with_name(f".{entity}.slot")):
+            return _land(source, plan, draft, site, limits)
     except OSError as error:
         raise _not_written(error, source, folder) from None
     finally:
@@ -177,9 +179,9 @@ def _sweep(home: Path) -> None:
                 shutil.rmtree(left)
 
 
-def _not_written(error: OSError, source: Path, folder: Path) -> LandingError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return LandingError(f"{source.name}: de schijf met {folder} is vol. Maak ruimte en probeer het opnieuw.")
+def _not_written(error: OSError, source: Path, folder: Path) -> KmgbError:
+    if error.errno in DISK_FULL:
+        return NoRoomError()
     reason = os.strerror(error.errno or 0)
     return LandingError(f"{source.name}: vastleggen in {folder} lukt niet ({reason}). Controleer de rechten.")
 

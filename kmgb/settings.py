@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from kmgb.errors import SettingsError, nearest
+
+
+def _listed(value: object) -> object:
+    """A list, or text with commas: what an environment variable can hold."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -35,6 +40,12 @@ class Settings(BaseSettings):
     )
     key: SecretStr = Field(
         default=SecretStr(""), description="base64 key for identities and encryption; empty is data/sleutel"
+    )
+    proxy_header: str = Field(
+        default="", description="header in which a reverse proxy tells the client certificate; empty is none"
+    )
+    proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        default=(), description="addresses of the reverse proxies that may use that header"
     )
     timezone: str = Field(default="Europe/Amsterdam", description="time zone of reports and schedules")
     quarantine_drop: float = Field(
@@ -79,6 +90,12 @@ def load_settings(path: Path | None = None) -> Settings:
 
 def _expected(kind: str) -> str:
     """What a setting must be, by the beginning of pydantic's name for the fault."""
-    words = {"int": "moet een geheel getal zijn", "float": "moet een getal zijn", "greater": "is te klein"}
+    words = {
+        "int": "moet een geheel getal zijn",
+        "float": "moet een getal zijn",
+        "greater": "is te klein",
+        "ip_": "is geen IP-adres of reeks (10.0.0.0/24)",
+        "tuple": "moet een lijst van IP-adressen zijn",
+    }
     found = (text for name, text in words.items() if kind.startswith(name))
     return next(found, "moet een tekst tussen aanhalingstekens zijn")

@@ -25,7 +25,7 @@ def needed(program: str) -> str:
     """Where the program is. Absent, the test is skipped aloud, or fails when KMGB_REQUIRE_SERVERS is 1."""
     found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
     if found is None:
-        reason = f"{program} is not installed: apt-get install openssh-server vsftpd"
+        reason = f"{program} is not installed: apt-get install openssh-server vsftpd curl"
         if os.environ.get("KMGB_REQUIRE_SERVERS") == "1":
             pytest.fail(reason)
         pytest.skip(reason)

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from kmgb.catalogue.checks import SENTENCES
 from kmgb.catalogue.fields import load_catalogue
 from kmgb.compare.kinds import Kind
+from kmgb.mapping.aanleveren import Aanleveren
 from kmgb.mapping.load import parse_mapping
 from kmgb.mapping.model import Aanlevering, Afnemer, EntiteitMapping, Opzoeken, Populatie, Veld, Wens
 from kmgb.settings import Settings
@@ -31,7 +32,9 @@ def test_every_setting_is_in_the_readme() -> None:
     assert [name for name in Settings.model_fields if f"`{name}`" not in table] == []
 
 
-@pytest.mark.parametrize("model", [Afnemer, EntiteitMapping, Veld, Populatie, Wens, Opzoeken], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "model", [Afnemer, Aanleveren, EntiteitMapping, Veld, Populatie, Wens, Opzoeken], ids=lambda m: m.__name__
+)
 def test_every_key_of_a_mapping_is_documented(model: type[BaseModel]) -> None:
     text = _doc("veldtoewijzing.md")
     assert [name for name in model.model_fields if not re.search(rf"`(?:[a-z.]*\.)?{name}\b", text)] == []

@@ -32,7 +32,7 @@ from kmgb.fetch.fetched import Fetched
 from kmgb.fetch.folder import fetch_folder, watch_folder
 from kmgb.fetch.ftps import fetch_ftps
 from kmgb.fetch.sftp import fetch_sftp
-from kmgb.fetch.transfer import InterruptedTransferError, NotYetError, Terms
+from kmgb.fetch.transfer import InterruptedTransferError, NothingNewError, Terms
 from kmgb.fetch.transfer_probe import probe_transfer
 from kmgb.mapping.bronnen.overdracht import FtpsBron, MapBron, SftpBron
 from kmgb.mapping.model import EntiteitMapping, Veld
@@ -123,7 +123,7 @@ def test_a_file_that_is_still_growing_is_left_alone(drop: Path, tmp_path: Path) 
     def grow(seconds: float) -> None:
         path.write_bytes(path.read_bytes() + CSV)
 
-    with pytest.raises(NotYetError) as caught:
+    with pytest.raises(NothingNewError) as caught:
         fetch_folder(folder_source(drop), PLAN, tmp_path / "in", terms=replace(TERMS, pause=grow))
     what = "nog geen heel bestand (personen_1.csv wordt nog geschreven). Haal later opnieuw op."
     assert str(caught.value) == f"{drop}: {what}"
@@ -145,7 +145,7 @@ def test_with_a_companion_asked_the_file_waits_for_it_and_goes_with_it(
 ) -> None:
     put(drop, "personen_1.csv")
     bron = folder_source(drop, heel=heel, na_afloop="verwijderen")
-    with pytest.raises(NotYetError, match=r"wacht op personen_1\.csv"):
+    with pytest.raises(NothingNewError, match=r"wacht op personen_1\.csv"):
         fetch_folder(bron, PLAN, tmp_path / "in", terms=TERMS)
     put(drop, companion, content)
     (found,) = fetch_folder(bron, PLAN, tmp_path / "in", terms=TERMS)
@@ -157,7 +157,7 @@ def test_with_a_companion_asked_the_file_waits_for_it_and_goes_with_it(
 def test_a_new_file_beside_an_old_klaar_is_not_whole(drop: Path, tmp_path: Path) -> None:
     os.utime(put(drop, "personen_1.csv.klaar", b""), (1_000_000, 1_000_000))
     put(drop, "personen_1.csv")
-    with pytest.raises(NotYetError, match=r"personen_1.csv is gewijzigd nadat personen_1.csv.klaar is geplaatst"):
+    with pytest.raises(NothingNewError, match=r"personen_1.csv is gewijzigd nadat personen_1.csv.klaar is geplaatst"):
         fetch_folder(folder_source(drop, heel="klaar"), PLAN, tmp_path / "in", terms=TERMS)
 
 

@@ -45,6 +45,7 @@ ALLOWED |= {
     "cli": (
         *_DOOR,
         "scheduler",
+        "web",
         "demo",
         "catalogue",
         "mapping",

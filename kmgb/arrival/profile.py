@@ -144,7 +144,9 @@ class _Column:
         if self._varied or _is_varied(cells):
             self.take(part.with_columns(pl.lit(1, pl.Int64).alias(_COUNT)), cells.len())
         else:
-            self.take(part.group_by(self.name).agg(pl.len().cast(pl.Int64).alias(_COUNT)), cells.len())
+            counted = part.group_by(self.name).agg(pl.len().alias(_COUNT))
+            # Cast within `agg`, polars (2.1) would hold every group in memory.
+            self.take(counted.with_columns(pl.col(_COUNT).cast(pl.Int64)), cells.len())
 
     def take(self, counted: pl.DataFrame, rows: int) -> None:
         """More cells, each with how often it came, `rows` in all. Cheap: it is called while a source waits."""

@@ -23,6 +23,7 @@ from kmgb.cli import (
     history,
     mapping,
     schedule,
+    serve,
     sources,
 )
 from kmgb.cli.output import fail
@@ -45,6 +46,7 @@ checks.register(app)
 coverage.register(app)
 demo.register(app)
 exports.register(app)
+serve.register(app)
 sources.register(app)
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(crosscheck.app, name="kruiscontrole")

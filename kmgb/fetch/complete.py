@@ -34,6 +34,7 @@ _UNFINISHED = (".part", ".filepart", ".tmp", ".partial", ".crdownload", ".deel")
 _ASKED: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
     {"stabiel": (), "klaar": ("klaar",), "controlesom": ("sha256", "sha512"), "manifest": ("manifest",)}
 )
+_AGAIN = "Vraag de leverancier om een nieuwe aanlevering."
 _CLOCK_GRAIN = 2.0  # seconds: servers round the moment of a change, each in its own way
 
 
@@ -48,11 +49,16 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What the supplier says of a file. Checksums are lower case hexadecimal; what is not promised is empty."""
+    """What the supplier says of a file. Checksums are lower case hexadecimal; what is not promised is empty.
+
+    `by` is where it is said and `again` what to do when it is not so, as sentences name them.
+    """
 
     sums: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
     peildatum: datetime | None = None
+    by: str = "het manifest"
+    again: str = _AGAIN
 
 
 def _moment(value: object) -> object:
@@ -134,7 +140,7 @@ def check_content(path: Path, name: str, promise: Promise) -> None:
     for kind, promised in promise.sums.items():
         with path.open("rb") as stream:
             if hashlib.file_digest(stream, kind).hexdigest() != promised:
-                raise SourceError(f"{name}: de {kind} is niet die van de leverancier. {_AGAIN}")
+                raise SourceError(f"{name}: de {kind} is niet die van de leverancier. {promise.again}")
 
 
 def check_meaning(
@@ -145,15 +151,14 @@ def check_meaning(
     if promise.peildatum is not None and named is not None:
         said = as_utc(named, zone)
         if said != promise.peildatum and not _same_day(named, promise.peildatum, zone):
-            raise SourceError(f"{name}: het manifest noemt een andere peildatum dan de bestandsnaam. {_AGAIN}")
+            what = f"{promise.by} noemt een andere peildatum dan de bestandsnaam."
+            raise SourceError(f"{name}: {what} {promise.again}")
     if promise.rows is None:
         return
     rows = _rows(path, plan, limits, scratch)
     if rows is not None and rows != promise.rows:
-        raise SourceError(f"{name}: het manifest noemt {promise.rows} rijen, het bestand heeft er {rows}. {_AGAIN}")
-
-
-_AGAIN = "Vraag de leverancier om een nieuwe aanlevering."
+        what = f"{promise.by} noemt {promise.rows} rijen, het bestand heeft er {rows}."
+        raise SourceError(f"{name}: {what} {promise.again}")
 
 
 def _same_day(named: datetime, promised: datetime, zone: str) -> bool:

@@ -21,7 +21,7 @@ from typing import Protocol, TypeVar
 
 import polars as pl
 
-from kmgb.errors import SourceError
+from kmgb.errors import DISK_FULL, SourceError
 from kmgb.fetch.complete import (
     LARGEST_COMPANION,
     Promise,
@@ -43,7 +43,6 @@ from kmgb.sources.dumps import moment_in_name
 
 ZONE = "Europe/Amsterdam"
 _PART = ".deel-"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _T = TypeVar("_T")
 GOES_ON = "Haal opnieuw op: wat er al is, wordt niet nog eens overgehaald."
 
@@ -357,7 +356,7 @@ def _nothing_whole(view: View, bron: Overdracht, plan: EntiteitMapping) -> Sourc
 
 
 def _on_our_side(error: OSError, name: str, into: Path) -> SourceError:
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return SourceError(f"{name}: de schijf met {into} is vol. Maak ruimte en haal opnieuw op.")
     return SourceError(
         f"{name}: schrijven in {into} lukt niet ({os.strerror(error.errno or 0)}). Controleer de rechten."

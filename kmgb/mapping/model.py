@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from kmgb.mapping.aanleveren import Aanleveren
 from kmgb.mapping.bronnen.database import DatabaseBron
 from kmgb.mapping.bronnen.overdracht import FtpsBron, MapBron, SftpBron
 from kmgb.mapping.verwacht import Verwacht
@@ -97,6 +98,7 @@ class Afnemer(_Model):
     contact: str = ""
     leverancier: str = ""
     rol: Literal["afnemer", "distributie", "register"] = "afnemer"
+    aanleveren: Aanleveren | None = None
     indicaties: Indicaties | None = None
     berichten: Berichten | None = None
 

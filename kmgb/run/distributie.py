@@ -12,7 +12,7 @@ from kmgb.catalogue.fields import Entity
 from kmgb.crosscheck.tables import Table
 from kmgb.errors import KmgbError, SourceError
 from kmgb.fetch.fetched import Fetched
-from kmgb.landing import Landed, Manifest, find_dump, last_accepted
+from kmgb.landing import Landed, Manifest, find_dump, last_accepted, manifests, open_landed
 from kmgb.mapping.model import EntiteitMapping, Mapping
 from kmgb.run.municipality import Municipality
 from kmgb.run.mutations import keep_mutations
@@ -119,18 +119,35 @@ def land_newest(municipality: Municipality, mapping: Mapping, entity: str, now: 
 
 
 def land_dump(
-    municipality: Municipality, mapping: Mapping, entity: str, now: datetime, path: Path | None = None
+    municipality: Municipality,
+    mapping: Mapping,
+    entity: str,
+    now: datetime,
+    path: Path | None = None,
+    *,
+    peildatum: datetime | None = None,
 ) -> Landed:
-    """The dump in `path`, by default the newest of this entity, landed.
+    """The dump in `path` landed; by default the newest of this entity, or the newest that was pushed.
 
     Raises: SourceError when the mapping names none, or it is not there.
     """
     settings, plan = municipality.settings, mapping.entiteit[entity]
-    if not plan.bestand:
+    if path is None and not plan.bestand:
+        return _pushed(municipality, mapping, entity)
+    chosen = path or find_dump(settings.dumps, plan.bestand, plan.peildatum_uit_naam)
+    return land_file(municipality, mapping, entity, now, Fetched(chosen, peildatum), peildatum_from="opgegeven")
+
+
+def _pushed(municipality: Municipality, mapping: Mapping, entity: str) -> Landed:
+    """What the supplier pushed last, by peildatum: it has been landed already. Raises: SourceError."""
+    if mapping.afnemer.aanleveren is None:
         what = f"{mapping.path.name}: entiteit.{entity} noemt geen bestand en geen bron. Vul een van beide in."
         raise SourceError(what)
-    chosen = path or find_dump(settings.dumps, plan.bestand, plan.peildatum_uit_naam)
-    return land_file(municipality, mapping, entity, now, Fetched(chosen))
+    known = manifests(municipality.landing, mapping.naam, entity)
+    if not known:
+        what = f"{mapping.naam} heeft nog geen {entity} aangeleverd. Vraag de leverancier om de aanlevering."
+        raise SourceError(what)
+    return open_landed(municipality.landing, known[0])
 
 
 def make_ready(

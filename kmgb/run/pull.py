@@ -90,7 +90,7 @@ def newest(municipality: Municipality, mapping: Mapping, entity: str, now: datet
         known = manifests(municipality.landing, mapping.naam, entity)
         if not known:
             raise
-        return open_landed(municipality.landing, max(known, key=lambda manifest: manifest.arrived))
+        return open_landed(municipality.landing, known[0])
 
 
 def terms(municipality: Municipality, progress: Progress = no_progress) -> Terms:
@@ -147,6 +147,7 @@ def land_file(
     now: datetime,
     one: Fetched,
     *,
+    peildatum_from: str = "bron",
     live: bool = False,
     profiler: Profiler | None = None,
 ) -> Landed:
@@ -161,7 +162,7 @@ def land_file(
         limits=municipality.limits,
         band=settings.quarantine_drop,
         peildatum=one.peildatum,
-        peildatum_from="bron",
+        peildatum_from=peildatum_from,
         dumps=settings.dumps,
         zone=settings.timezone,
         remarks=one.remarks,

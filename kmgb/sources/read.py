@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import polars as pl
 
+from kmgb.errors import DISK_FULL, NoRoomError
 from kmgb.mapping.model import Aanlevering
 from kmgb.sources.delivered import Delivered, Limits, RefusedError, fingerprint
 from kmgb.sources.excel import read_excel
@@ -24,7 +25,7 @@ from kmgb.sources.unpack import unpacked
 from kmgb.sources.xml_records import read_xml
 
 Reader = Callable[[Path, Aanlevering, Collection[str], Limits, Path], Delivered]
-_OF_THE_SYSTEM = re.compile(r"\(os error (\d+)\)")
+_SYSTEM = re.compile(r"\(os error (\d+)\)")  # how polars (2.1) tells what the system said
 _DAMAGED = "het bestand is beschadigd of anders opgebouwd dan afgesproken."
 # What polars meets only among the records, in words for whoever delivered them.
 _MEANT: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
@@ -70,12 +71,13 @@ def read(path: Path, reader: Aanlevering, needed: Collection[str], limits: Limit
 def reading(path: Path) -> Iterator[None]:
     """Turns what polars meets only while it reads the rows into a refusal. Its own message would quote the cell.
 
-    Raises: RefusedError; OSError when not the file but the disk is what fails: polars tells that only in words.
+    Raises: RefusedError; NoRoomError and OSError when not the file but our disk is what fails.
     """
     try:
         yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        if disk := _OF_THE_SYSTEM.search(str(error)):
-            raise OSError(int(disk[1]), os.strerror(int(disk[1]))) from None
+        if system := _SYSTEM.search(str(error)):
+            number = int(system[1])
+            raise (NoRoomError() if number in DISK_FULL else OSError(number, os.strerror(number))) from None
         what = next((said for kinds, said in _MEANT if isinstance(error, kinds)), _DAMAGED)
         raise RefusedError(path, "onleesbaar", what, "Vraag een nieuwe aanlevering.") from None
