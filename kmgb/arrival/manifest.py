@@ -22,6 +22,7 @@ class Manifest:
     """What one delivery was. `id` follows from content, afnemer, entity, peildatum and how it was read.
 
     `columns` are all delivered columns, `kept` those in the Parquet, `filled` those of `kept` with any value.
+    `data_sha256` is that of the Parquet; empty when there is none, or when it came before this was kept.
     `reasons` say in Dutch why it is in quarantaine. Times are aware and in UTC.
     """
 
@@ -46,6 +47,7 @@ class Manifest:
     status: Status
     reasons: tuple[str, ...]
     remarks: tuple[str, ...]
+    data_sha256: str = ""
 
     def to_json(self) -> str:
         """The manifest as JSON text."""

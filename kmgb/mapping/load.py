@@ -49,7 +49,7 @@ def parse_mapping(content: bytes, path: Path, catalogue: Catalogue) -> Mapping:
     reader, inherited, faults = _general_reader(document.pop("aanlevering", {}))
     problems += faults
     _inherit(document, inherited)
-    document |= {"path": path, "version": hashlib.sha256(content).hexdigest()}
+    document |= {"path": path, "version": hashlib.sha256(content).hexdigest(), "content": content}
     try:
         mapping = Mapping.model_validate(document)
     except ValidationError as error:
