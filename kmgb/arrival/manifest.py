@@ -61,7 +61,12 @@ class Manifest:
     @classmethod
     def from_json(cls, text: str) -> Manifest:
         """The manifest that `to_json` wrote."""
-        document = json.loads(text)
+        return cls.from_document(json.loads(text))
+
+    @classmethod
+    def from_document(cls, values: dict[str, Any]) -> Manifest:
+        """The manifest of which `to_document` gave the values."""
+        document = dict(values)
         for name in ("columns", "kept", "filled", "reasons", "remarks"):
             document[name] = tuple(document[name])
         for name in ("peildatum", "arrived"):

@@ -19,6 +19,7 @@ from kmgb.cli import (
     decisions,
     deliveries,
     demo,
+    evidence,
     exports,
     history,
     mapping,
@@ -44,6 +45,7 @@ checks.register(app)
 coverage.register(app)
 demo.register(app)
 exports.register(app)
+evidence.register(history.app)
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(crosscheck.app, name="kruiscontrole")
 app.add_typer(schedule.app, name="schedule")

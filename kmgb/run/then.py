@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from kmgb.crosscheck.load import parse_crosschecks
 from kmgb.crosscheck.model import CrossChecks
@@ -105,8 +104,7 @@ def _used(stored: StoredRun) -> Iterator[str]:
 
 def _as_then(delivery: StoredDelivery) -> Manifest:
     """The manifest out of the history, not that on the disk. What a run compared was accepted, whatever came later."""
-    document: dict[str, Any] = delivery.manifest | {"status": "geaccepteerd"}
-    return Manifest.from_json(json.dumps(document))
+    return Manifest.from_document(delivery.manifest | {"status": "geaccepteerd"})
 
 
 def _unusable(landed: Landed) -> str:

@@ -20,6 +20,7 @@ from kmgb.store.findings import Changes, Fates, all_compared, changes_of, record
 from kmgb.store.life import findings_at
 from kmgb.store.schema import DONE, QUARANTINE, aanlevering, cluster, run, setting
 from kmgb.store.secrets import Vault
+from kmgb.store.spans import Spans
 from kmgb.store.standing import stood_since
 
 __all__ = ["DONE", "QUARANTINE", "History", "NewRun", "StoredDelivery", "StoredRun"]
@@ -166,6 +167,11 @@ class History:
     def decisions(self) -> Decisions:
         """What people decided about findings."""
         return Decisions(self.engine, self._vault)
+
+    @property
+    def spans(self) -> Spans:
+        """The history of controles over a period, part by part."""
+        return Spans(self.engine, self._vault)
 
     def findings(
         self, stored: StoredRun, at: datetime | None = None, *, closed: bool = False, key: str | None = None
