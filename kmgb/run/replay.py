@@ -21,7 +21,7 @@ from kmgb.run.crossing import Crossed, Crossing
 from kmgb.run.facts import RULE_VERSION, figures_of
 from kmgb.run.municipality import Municipality
 from kmgb.run.sides import Link, application_sides, register_sides
-from kmgb.run.texts import texts_of
+from kmgb.run.texts import catalogue_sums
 from kmgb.run.then import KeptDistributie, Then, kept_deliveries, municipality_then, unproven
 from kmgb.store.runs import QUARANTINE, StoredRun
 
@@ -131,7 +131,7 @@ def _differences(history: pl.DataFrame, again: pl.DataFrame) -> list[Difference]
 
 def _other_versions(municipality: Municipality, stored: StoredRun) -> list[str]:
     """What this program has otherwise than the run had, in Dutch."""
-    kept, texts = stored.facts["versions"], texts_of(municipality, stored.entity)
+    kept, sums = stored.facts["versions"], catalogue_sums()
     here: dict[str, Any] = {
         "kmgb": version("kmgb"),
         "regels": RULE_VERSION,
@@ -139,5 +139,5 @@ def _other_versions(municipality: Municipality, stored: StoredRun) -> list[str]:
     }
     told = [f"{name} {kept[name]} (nu {now})" for name, now in here.items() if kept[name] != now]
     same_name = kept["catalogus"] == here["catalogus"]
-    changed = [name for name in ("catalogus", "codelijsten") if stored.facts["texts"][name] != texts[name]]
+    changed = [name for name, sha256 in sums.items() if stored.facts["texts"][name] != sha256]
     return [*told, *(f"de tekst van de {name}" for name in changed if same_name)]

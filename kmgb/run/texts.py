@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -30,8 +29,12 @@ def settings_of(settings: Settings) -> dict[str, Any]:
 
 def texts_of(municipality: Municipality, entity: str) -> dict[str, str]:
     """The sha256 of the texts that every run of this entity uses, by what they are; those of its two sides apart."""
-    registers = {f"register {one.naam}": one.version for one in municipality.registers(entity)}
-    return {name: _sha256(content) for name, content in catalogue_files().items()} | registers
+    return catalogue_sums() | {f"register {one.naam}": one.version for one in municipality.registers(entity)}
+
+
+def catalogue_sums() -> dict[str, str]:
+    """The sha256 of the files of this program's catalogue."""
+    return {name: Document(name, content).sha256 for name, content in catalogue_files().items()}
 
 
 def documents_of(municipality: Municipality, facts: Mapping[str, Any]) -> list[Document]:
@@ -42,7 +45,3 @@ def documents_of(municipality: Municipality, facts: Mapping[str, Any]) -> list[D
     if checks.version:
         found.append(Document("kruiscontroles", checks.content))
     return [*found, *(Document(name, content) for name, content in catalogue_files().items())]
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""A folder of files -> one zip that is there whole or not at all; the same files give the same bytes."""
+"""A folder of files -> one zip; the same files give the same bytes."""
 
 from __future__ import annotations
 
@@ -28,26 +28,31 @@ def files_below(folder: Path, rows: Mapping[str, int]) -> tuple[File, ...]:
     return tuple(found)
 
 
-def write_archive(folder: Path, manifest: bytes, out: Path, busy: Path) -> None:
-    """Put the files below `folder` into `out`, the manifest first, by way of `busy` in the same file system.
+def write_archive(folder: Path, manifest: bytes, path: Path) -> None:
+    """Put the files below `folder` into a zip, the manifest first, readable by whoever made it only; all on the disk.
 
-    Readable by whoever made it only. Raises: ReportError when it cannot be written; there is no `out` then.
+    Raises: OSError when there is no room for it.
     """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE & 0o777)
+    with os.fdopen(descriptor, "wb") as stream:
+        with zipfile.ZipFile(stream, "w") as archive:
+            archive.writestr(_entry(MANIFEST), manifest)
+            for name, file in _below(folder).items():
+                entry = archive.open(_entry(name), "w", force_zip64=True)
+                with file.open("rb") as source, entry as sink:
+                    shutil.copyfileobj(source, sink, _CHUNK)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def put_in_place(path: Path, out: Path) -> None:
+    """Give a finished file its own name, in the same file system, to stay. Raises: OSError."""
+    path.rename(out)
+    handle = os.open(out.parent, os.O_RDONLY)
     try:
-        descriptor = os.open(busy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE & 0o777)
-        with os.fdopen(descriptor, "wb") as stream:
-            with zipfile.ZipFile(stream, "w") as archive:
-                archive.writestr(_entry(MANIFEST), manifest)
-                for name, path in _below(folder).items():
-                    entry = archive.open(_entry(name), "w", force_zip64=True)
-                    with path.open("rb") as source, entry as sink:
-                        shutil.copyfileobj(source, sink, _CHUNK)
-            stream.flush()
-            os.fsync(stream.fileno())
-        busy.rename(out)
-        _sync(out.parent)
-    except OSError as error:
-        raise unwritable(out) from error
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def unwritable(out: Path) -> ReportError:
@@ -66,11 +71,3 @@ def _entry(name: str) -> zipfile.ZipInfo:
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.create_system, entry.external_attr = _UNIX, _MODE << 16
     return entry
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ import polars as pl
 
 from kmgb.arrival.audit import AUDIT_FILE, Cut, broken_line, cut, record
 from kmgb.errors import KmgbError, ReportError, nearest
-from kmgb.report.pack.archive import files_below, unwritable, write_archive
+from kmgb.report.pack.archive import files_below, put_in_place, unwritable, write_archive
 from kmgb.report.pack.forms import Forms, form_names
 from kmgb.report.pack.manifest import README, SUMS, Asked, Figure, PackManifest, sha256_of, sums_of
 from kmgb.report.pack.manifest import Cut as CutLine
@@ -79,21 +78,19 @@ def export_pack(municipality: Municipality, request: Request, out: Path, *, now:
         record(audit, OPENED, _about(request), who=request.who, why=request.why, now=now)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.bezig-", dir=out.parent))
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.bezig-", dir=out.parent) as scratch:
+            pack = _Pack(municipality, request, (begin, end), Path(scratch) / "pakket")
+            lines = cut(audit, begin, end)
+            pack.write(spans, lines)
+            manifest = pack.manifest(lines, now).to_json()
+            write_archive(pack.folder, manifest, Path(scratch) / out.name)
+            # Written down before the pack is there: none goes round of which the log does not know.
+            what = f"{out.name}, {_about(request)}, manifest {sha256_of(manifest)}"
+            record(audit, EXPORTED, what, who=request.who, why=request.why, now=now)
+            put_in_place(Path(scratch) / out.name, out)
     except OSError as error:
         raise unwritable(out) from error
-    try:
-        pack = _Pack(municipality, request, (begin, end), scratch / "pakket")
-        lines = cut(audit, begin, end)
-        pack.write(spans, lines)
-        manifest = pack.manifest(lines, now)
-        write_archive(pack.folder, manifest.to_json(), out, scratch / out.name)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    sha256 = sha256_of(manifest.to_json())
-    what = f"{out.name}, {_about(request)}, manifest {sha256}"
-    record(audit, EXPORTED, what, who=request.who, why=request.why, now=now)
-    return Exported(out, sha256, len(pack.figures), pack.rows["bevindingen"], tuple(_warnings(audit)))
+    return Exported(out, sha256_of(manifest), len(pack.figures), pack.rows["bevindingen"], tuple(_warnings(audit)))
 
 
 def _spans(municipality: Municipality, request: Request, begin: datetime, end: datetime) -> list[Span]:
@@ -127,19 +124,15 @@ class _Pack:
     rows: dict[str, int] = field(default_factory=dict)
 
     def write(self, spans: Sequence[Span], lines: Cut) -> None:
-        """Every file but the manifest. Raises: ReportError when there is no room."""
-        try:
-            self.folder.mkdir()
-            with ExitStack() as stack:
-                forms = {name: stack.enter_context(Forms(self.folder, table)) for name, table in TABLES.items()}
-                for name, rows in self._parts(spans, lines):
-                    forms[name].add(rows)
-            self.rows = {name: form.rows for name, form in forms.items()}
-            (self.folder / README).write_text(readme(self._asked), encoding="utf-8")
-            files = files_below(self.folder, {})
-            (self.folder / SUMS).write_bytes(sums_of(files))
-        except OSError as error:
-            raise unwritable(self.folder) from error
+        """Every file but the manifest. Raises: OSError when there is no room."""
+        self.folder.mkdir()
+        with ExitStack() as stack:
+            forms = {name: stack.enter_context(Forms(self.folder, table)) for name, table in TABLES.items()}
+            for name, rows in self._parts(spans, lines):
+                forms[name].add(rows)
+        self.rows = {name: form.rows for name, form in forms.items()}
+        (self.folder / README).write_text(readme(self._asked), encoding="utf-8")
+        (self.folder / SUMS).write_bytes(sums_of(files_below(self.folder, {})))
 
     def manifest(self, lines: Cut, now: datetime) -> PackManifest:
         """The manifest of what was written."""

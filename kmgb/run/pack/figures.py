@@ -18,23 +18,27 @@ from kmgb.run.pack.intervals import CLOSINGS, NAMES, impossible
 from kmgb.run.pack.same import read_table
 from kmgb.store.schema import DONE, QUARANTINE
 
+# Columns of a version, and the group of counts of a run that follows from each.
+_COUNTED: Final = {"kind": "soorten", "severity": "ernst"}
 _SHOWN: Final = 20  # faults of one sort that are named
 
 
 def figure_faults(folder: Path, manifest: PackManifest) -> Iterator[str]:
     """What does not fit between runs, findings, versions and figures, in Dutch."""
-    runs = _read(folder, "runs")
+    runs, unknown, counts = (_read(folder, name) for name in ("runs", "onbekend", "tellingen"))
     findings = _read(folder, "bevindingen", "id", *NAMES, "opened_run", "closed_run", "status")
-    versions = _read(folder, "versies", "id", "run_id", "kind")
-    unknown = _read(folder, "onbekend")
-    kinds = _read(folder, "tellingen").filter(groep="soorten").select("run_id", kind="naam", told="aantal")
-    yield from _limited(_of_manifest(manifest, runs, kinds))
+    versions = _read(folder, "versies", "id", "run_id", *_COUNTED)
+    yield from _limited(_of_manifest(manifest, runs, counts))
     wrong = list(_limited(impossible(runs, findings, versions, unknown)))
     yield from wrong
     if wrong:
         return
-    lasting = _lasting(findings, versions)
-    yield from _limited(_kinds(runs, lasting, unknown, kinds))
+    lasting, done = _lasting(findings, versions), runs.filter(status=DONE)
+    for column, group in _COUNTED.items():
+        told = counts.filter(groep=group).join(done, on="run_id", how="semi")
+        found = _found(done, lasting.rename({column: "naam"}), unknown)
+        yield from _limited(_unlike(found, told.select("run_id", "naam", "aantal")))
+    yield from _limited(_totals(done, counts))
     yield from _limited(_changes(runs, findings, versions, unknown))
 
 
@@ -50,10 +54,10 @@ def _limited(faults: Iterator[str]) -> Iterator[str]:
         yield f"en zo nog {len(found) - _SHOWN}."
 
 
-def _of_manifest(manifest: PackManifest, runs: pl.DataFrame, kinds: pl.DataFrame) -> Iterator[str]:
+def _of_manifest(manifest: PackManifest, runs: pl.DataFrame, counts: pl.DataFrame) -> Iterator[str]:
     """The figures of the manifest must be those of the tables, run by run."""
     told: dict[int, dict[str, int]] = {}
-    for run_id, kind, count in kinds.iter_rows():
+    for run_id, kind, count in counts.filter(groep=_COUNTED["kind"]).select("run_id", "naam", "aantal").iter_rows():
         told.setdefault(run_id, {})[kind] = count
     of_tables = {
         run_id: (afnemer, entity, status, total, told.get(run_id, {}))
@@ -70,49 +74,47 @@ def _lasting(findings: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
     ordered = versions.sort("id", "run_id").with_columns(pl.col("run_id").shift(-1).over("id").alias("next"))
     beside = ordered.join(findings.select("id", *NAMES, "closed_run"), on="id")
     return beside.with_columns(pl.coalesce("next", "closed_run").alias("until")).select(
-        "id", *NAMES, "kind", "run_id", "until"
+        "id", *NAMES, *_COUNTED, "run_id", "until"
     )
 
 
-def _kinds(runs: pl.DataFrame, lasting: pl.DataFrame, unknown: pl.DataFrame, kinds: pl.DataFrame) -> Iterator[str]:
-    """Per run that judged, the findings per kind beside what the run itself counted."""
-    done = runs.filter(status=DONE).select("run_id", *NAMES, "total")
+def _found(done: pl.DataFrame, lasting: pl.DataFrame, unknown: pl.DataFrame) -> pl.DataFrame:
+    """Per run that judged, how many findings of each name (`naam` of `lasting`) it found."""
     unjudged = unknown.join(lasting.rename({"run_id": "since"}), on="id").filter(
         (pl.col("since") <= pl.col("run_id")) & (pl.col("until").is_null() | (pl.col("until") > pl.col("run_id")))
     )
-    less = unjudged.group_by("run_id", "kind").agg(pl.len().cast(pl.Int64).alias("less"))
-    stood = _stood(done.select("run_id", *NAMES), lasting)
-    counted = (
-        stood.join(less, on=["run_id", "kind"], how="left")
-        .select("run_id", "kind", (pl.col("stood") - pl.col("less").fill_null(0)).alias("found"))
-        .join(kinds.join(done.select("run_id"), on="run_id"), on=["run_id", "kind"], how="full", coalesce=True)
-        .with_columns(pl.col("found", "told").fill_null(0))
-        .sort("run_id", "kind")
-    )
-    for run_id, kind, found, told in counted.filter(pl.col("found") != pl.col("told")).iter_rows():
-        yield f"run {run_id}: volgens de bevindingen {found} {kind}, volgens de run {told}."
-    totals = counted.group_by("run_id").agg(pl.col("found").sum()).join(done, on="run_id", how="right")
-    totals = totals.select("run_id", pl.col("found").fill_null(0), "total").sort("run_id")
-    for run_id, found, told in (
-        totals.select("run_id", pl.col("found").fill_null(0), "total").sort("run_id").iter_rows()
-    ):
-        if found != told:
-            yield f"run {run_id}: volgens de bevindingen samen {found}, volgens de run {told}."
+    less = unjudged.group_by("run_id", "naam").agg(pl.len().cast(pl.Int64).alias("less"))
+    stood = _stood(done.select("run_id", *NAMES), lasting).join(less, on=["run_id", "naam"], how="left")
+    return stood.select("run_id", "naam", (pl.col("stood") - pl.col("less").fill_null(0)).alias("found"))
 
 
 def _stood(runs: pl.DataFrame, lasting: pl.DataFrame) -> pl.DataFrame:
-    """Per run and kind how many findings stood after it: what came up to then, less what went."""
-    by = [*NAMES, "kind"]
+    """Per run and name how many findings stood after it: what came up to then, less what went."""
+    by = [*NAMES, "naam"]
     came = lasting.select(*by, "run_id", pl.lit(1, dtype=pl.Int64).alias("step"))
     gone = lasting.filter(pl.col("until").is_not_null())
     went = gone.select(*by, pl.col("until").alias("run_id"), pl.lit(-1, dtype=pl.Int64).alias("step"))
     steps = pl.concat([came, went]).group_by(*by, "run_id").agg(pl.col("step").sum()).sort("run_id")
-    sums = steps.with_columns(pl.col("step").cum_sum().over(by, order_by="run_id").alias("stood"))
+    sums = steps.select(*by, "run_id", pl.col("step").cum_sum().over(by, order_by="run_id").alias("stood"))
     grid = runs.join(lasting.select(by).unique(), on=NAMES).sort("run_id")
-    joined = grid.join_asof(
-        sums.select(*by, "run_id", "stood"), on="run_id", by=by, strategy="backward", check_sortedness=False
-    )
-    return joined.select("run_id", "kind", pl.col("stood").fill_null(0))
+    joined = grid.join_asof(sums, on="run_id", by=by, strategy="backward", check_sortedness=False)
+    return joined.select("run_id", "naam", pl.col("stood").fill_null(0))
+
+
+def _unlike(found: pl.DataFrame, told: pl.DataFrame) -> Iterator[str]:
+    """Where what the findings give is not what the run counted."""
+    both = found.join(told, on=["run_id", "naam"], how="full", coalesce=True)
+    both = both.with_columns(pl.col("found", "aantal").fill_null(0)).sort("run_id", "naam")
+    for run_id, name, ours, theirs in both.filter(pl.col("found") != pl.col("aantal")).iter_rows():
+        yield f"run {run_id}: volgens de bevindingen {ours} {name}, volgens de run {theirs}."
+
+
+def _totals(done: pl.DataFrame, counts: pl.DataFrame) -> Iterator[str]:
+    """The total of a run is that of its kinds."""
+    sums = counts.filter(groep=_COUNTED["kind"]).group_by("run_id").agg(pl.col("aantal").sum())
+    beside = done.join(sums, on="run_id", how="left").select("run_id", "total", pl.col("aantal").fill_null(0))
+    for run_id, total, summed in beside.filter(pl.col("total").ne_missing(pl.col("aantal"))).sort("run_id").iter_rows():
+        yield f"run {run_id}: samen {summed} bevindingen, volgens de run {total}."
 
 
 def _changes(
