@@ -90,6 +90,11 @@ def test_the_readme_explains_every_column_of_every_file(pack: Path) -> None:
     assert others <= set(re.findall(r"^- `([^`]+)`", text, re.M)) | {"LEESMIJ.md"}
 
 
+def test_the_document_names_every_table() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "bewijs.md").read_text(encoding="utf-8")
+    assert [name for name in TABLES if f"`{name}`" not in text] == []
+
+
 def test_open_findings_by_hand_are_those_of_the_reports(town: Town, pack: Path) -> None:
     """An oracle beside the store: the CSV read in plain Python, one finding at a time."""
     findings, versions = rows_of(pack, "bevindingen"), rows_of(pack, "versies")
