@@ -40,7 +40,9 @@ def export(
     context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="het pakket, een zip die er nog niet is")],
     afnemers: Annotated[list[str] | None, typer.Argument(help="namen van afnemers; leeg is alle")] = None,
-    van: Annotated[datetime, typer.Option("--van", formats=_DAY, help="eerste dag (jjjj-mm-dd)")] = _BEGIN,
+    van: Annotated[
+        datetime, typer.Option("--van", formats=_DAY, show_default="het begin", help="eerste dag (jjjj-mm-dd)")
+    ] = _BEGIN,
     tot: Annotated[datetime | None, typer.Option("--tot", formats=_DAY, help="laatste dag; standaard vandaag")] = None,
     rollen: Annotated[
         list[Role] | None, typer.Option("--rol", help="alleen afnemer, register of distributie (herhaalbaar)")
