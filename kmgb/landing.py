@@ -41,7 +41,7 @@ from kmgb.arrival.written import written_in
 from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.errors import DISK_FULL, KmgbError, LandingError, NoRoomError
 from kmgb.mapping.model import EntiteitMapping, Formaat, Mapping
-from kmgb.sources.delivered import Limits, RefusedError
+from kmgb.sources.delivered import Limits, RefusedError, fingerprint
 from kmgb.sources.dumps import as_utc, find_dump, moment_in_name
 from kmgb.sources.entity import LookedUp, read_entity
 from kmgb.sources.read import reading
@@ -257,7 +257,7 @@ def _judged(
     counts = pl.scan_parquet(data, glob=False).select(pl.len().alias(ROW), pl.col(FAULT).count())
     rows, faulty = counts.collect(engine="streaming").row(0)
     filled = tuple(column.name for column in columns if column.distinct)
-    draft = replace(draft, rows=rows, faulty_rows=faulty, filled=filled)
+    draft = replace(draft, rows=rows, faulty_rows=faulty, filled=filled, data_sha256=fingerprint(data)[0])
     encoding = written_in(source)
     beside = None if previous is None else _beside(previous, plan, site)
     found: tuple[Signal, ...] = tuple(signals(draft, columns, encoding, beside))

@@ -19,6 +19,7 @@ from kmgb.run.coverage_matrix import coverage_matrix, expected_afnemers
 from kmgb.run.exports import export_terugmeldingen
 from kmgb.run.municipality import Municipality
 from kmgb.run.publish import publish_overview, publish_run
+from kmgb.run.replay import replay
 from kmgb.run.result import Result
 from kmgb.settings import Settings
 from kmgb.store.suppression import Pattern
@@ -134,6 +135,15 @@ def test_the_register_is_a_controle_under_its_own_name(town: Municipality) -> No
     assert [town.history.delivery(number).afnemer for number in (run.distributie_id, run.afnemer_id)] == ["brp", "mks"]
     assert town.history.findings(run).height == 4
     assert publish_run(town, run.id).exists()
+
+
+def test_both_hops_can_be_done_again(town: Municipality) -> None:
+    results(town)
+    runs = town.history.runs()
+    assert sorted(run.afnemer for run in runs) == ["app", "brp"]
+    assert [(again.equal, again.found) for again in (replay(town, run.id) for run in runs)] == [
+        (True, run.outcome["total"]) for run in runs
+    ]
 
 
 def test_what_was_mended_in_the_distribution_is_solved_under_both_names(town: Municipality) -> None:

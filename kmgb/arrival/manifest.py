@@ -22,6 +22,7 @@ class Manifest:
     """What one delivery was. `id` follows from content, afnemer, entity, peildatum and how it was read.
 
     `columns` are all delivered columns, `kept` those in the Parquet, `filled` those of `kept` with any value.
+    `data_sha256` is that of the Parquet; empty when there is none, or when it came before this was kept.
     `reasons` say in Dutch why it is in quarantaine. Times are aware and in UTC.
     """
 
@@ -46,6 +47,7 @@ class Manifest:
     status: Status
     reasons: tuple[str, ...]
     remarks: tuple[str, ...]
+    data_sha256: str = ""
 
     def to_json(self) -> str:
         """The manifest as JSON text."""
@@ -59,7 +61,12 @@ class Manifest:
     @classmethod
     def from_json(cls, text: str) -> Manifest:
         """The manifest that `to_json` wrote."""
-        document = json.loads(text)
+        return cls.from_document(json.loads(text))
+
+    @classmethod
+    def from_document(cls, values: dict[str, Any]) -> Manifest:
+        """The manifest of which `to_document` gave the values."""
+        document = dict(values)
         for name in ("columns", "kept", "filled", "reasons", "remarks"):
             document[name] = tuple(document[name])
         for name in ("peildatum", "arrived"):

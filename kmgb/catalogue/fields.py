@@ -188,6 +188,7 @@ class Catalogue:
         return "" if label.casefold() == (value or "").casefold() else label
 
 
+_FILES = {"catalogus": "catalogue.csv", "codelijsten": "code_lists.csv"}
 _LABELS = {
     "personen": "Personen",
     "nummeraanduiding": "Nummeraanduiding",
@@ -206,18 +207,24 @@ def plain_label(label: str) -> str:
     return "".join("eind" if word == "einde" else word for word in words)
 
 
+def catalogue_files() -> dict[str, bytes]:
+    """The files of the packaged catalogue, as they are: the fields (`catalogus`) and the code lists (`codelijsten`)."""
+    data = files("kmgb.catalogue") / "data"
+    return {name: (data / file).read_bytes() for name, file in _FILES.items()}
+
+
 @cache
 def load_catalogue() -> Catalogue:
     """The packaged catalogue. Source: TA Bijlage 2, corrected and extended as its `source` column says."""
-    data = files("kmgb.catalogue") / "data"
-    rows = list(csv.DictReader((data / "catalogue.csv").read_text(encoding="utf-8").splitlines()))
+    texts = {name: content.decode() for name, content in catalogue_files().items()}
+    rows = list(csv.DictReader(texts["catalogus"].splitlines()))
     fields = [_field(row) for row in rows]
     entities = {
         name: Entity(name, label, members := tuple(f for f in fields if f.entity == name), _parts(members))
         for name, label in _LABELS.items()
     }
     lists: dict[str, list[Code]] = {}
-    for row in csv.DictReader((data / "code_lists.csv").read_text(encoding="utf-8").splitlines()):
+    for row in csv.DictReader(texts["codelijsten"].splitlines()):
         lists.setdefault(row["list"], []).append(Code(row["code"], row["label"], row["notes"]))
     return Catalogue(
         version="2026.1",

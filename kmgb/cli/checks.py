@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from kmgb.cli.output import advance, fail, opened, progress, say
+from kmgb.cli.replay import replay_runs
 from kmgb.errors import KmgbError
 from kmgb.report.hints import double_hints
 from kmgb.run.check import check, controles
@@ -34,11 +35,18 @@ def register(app: typer.Typer) -> None:
 
 def check_afnemers(
     context: typer.Context,
-    afnemers: Annotated[list[str] | None, typer.Argument(help="namen van afnemers; leeg is alle")] = None,
+    afnemers: Annotated[
+        list[str] | None, typer.Argument(help="namen van afnemers; leeg is alle. Met --replay: nummers van runs")
+    ] = None,
     entiteit: Annotated[list[str] | None, typer.Option("--entiteit", help="alleen deze entiteit (herhaalbaar)")] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="doe deze runs opnieuw uit bewaarde aanleveringen; legt niets vast")
+    ] = False,
 ) -> None:
     """Run the controles and say per controle how it stands."""
     municipality = opened(context)
+    if replay:
+        raise typer.Exit(replay_runs(municipality, afnemers or (), entiteit or ()))
     results = run_checks(municipality, tuple(afnemers or ()), tuple(entiteit or ()))
     for result in results:
         (say if result.status == DONE else fail)(sentence(result))

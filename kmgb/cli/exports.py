@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from kmgb.cli.output import opened, say
-from kmgb.errors import KmgbError
+from kmgb.cli.output import current_user, opened, say
 from kmgb.run.exports import export_herzenden, export_terugmeldingen
 
 _PRIVATE = "Hierin staan gegevens van personen, want de ontvanger heeft ze nodig: alleen u kunt het lezen (0600)."
@@ -37,14 +35,6 @@ def register(app: typer.Typer) -> None:
         app.add_typer(group, name=name)
 
 
-def _user() -> str:
-    """Who runs this program. Raises: KmgbError where the system does not know."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError) as error:
-        raise KmgbError("Wie terugmeldt is niet vast te stellen: noem het met --door.") from error
-
-
 def _group() -> None:
     """A group with one command would otherwise become that command."""
 
@@ -63,7 +53,7 @@ def terugmelding(
 ) -> None:
     """Schrijf per basisregistratie de terugmeldingen: JSON, CSV en een begeleidende tekst."""
     chosen = [one.value for one in registers or list(Register)]
-    who = (door.strip() or _user()) if vastleggen else ""
+    who = (door.strip() or current_user()) if vastleggen else ""
     files = export_terugmeldingen(opened(context), out, chosen, afnemer, who=who, now=datetime.now(UTC))
     if not files:
         say("Er is niets terug te melden.")

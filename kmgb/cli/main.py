@@ -1,7 +1,7 @@
 """The command line: `kmgb`. Errors become a sentence and an exit code here and nowhere else.
 
-Exit codes: 0 agreement, 1 discrepancies found, 2 wrong use or configuration, 3 source or delivery refused, 130
-interrupted; anything else is a bug and keeps its traceback.
+Exit codes: 0 agreement, 1 discrepancies found, 2 wrong use or configuration, 3 source or delivery refused or
+evidence that does not hold, 130 interrupted; anything else is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from kmgb.cli import (
     decisions,
     deliveries,
     demo,
+    evidence,
     exports,
     history,
     mapping,
@@ -35,7 +36,8 @@ app = typer.Typer(
     name="kmgb",
     help="Consistentiecontrole van basisregistratiegegevens: wat verschilt, sinds wanneer, waarom, wie is aan zet.\n\n"
     "Begin met: kmgb demo. Een eigen werkmap maakt u met: kmgb init MAP.\n\n"
-    "Uitgangscodes: 0 alles gelijk, 1 afwijkingen gevonden, 2 verkeerd gebruik of instelling, 3 aanlevering geweigerd.",
+    "Uitgangscodes: 0 alles gelijk, 1 afwijkingen gevonden, 2 verkeerd gebruik of instelling, 3 aanlevering geweigerd "
+    "of bewijs dat niet klopt.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -48,6 +50,7 @@ demo.register(app)
 exports.register(app)
 serve.register(app)
 sources.register(app)
+evidence.register(history.app)
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(crosscheck.app, name="kruiscontrole")
 app.add_typer(schedule.app, name="schedule")

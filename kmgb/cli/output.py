@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from kmgb.errors import KmgbError
 from kmgb.run.municipality import Municipality
 from kmgb.settings import load_settings
 
@@ -24,6 +26,14 @@ _WIDE = 200  # columns of a table that goes into a file or a pipe
 def opened(context: typer.Context) -> Municipality:
     """The municipality of the settings file that was given, or of the working folder."""
     return Municipality(load_settings(Path(context.obj) if context.obj else None))
+
+
+def current_user() -> str:
+    """Who runs this program. Raises: KmgbError where the system does not know."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError) as error:
+        raise KmgbError("Wie dit doet is niet vast te stellen: noem het met --door.") from error
 
 
 def say(text: str) -> None:

@@ -67,7 +67,7 @@ def parse_crosschecks(content: bytes, path: Path, catalogue: Catalogue) -> Cross
             problems += _meaning_problems(f"controle.{code}", read, catalogue)
     if problems:
         raise CrossCheckError(path, problems)
-    return CrossChecks(tuple(controles), path, hashlib.sha256(content).hexdigest())
+    return CrossChecks(tuple(controles), path, hashlib.sha256(content).hexdigest(), content)
 
 
 def fields_of(controle: Controle, entity: Entity) -> Mapping[str, Field]:

@@ -6,7 +6,7 @@ that must exist, a condition that must hold within one row, or one that must hol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
 
@@ -72,11 +72,12 @@ class Controle(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CrossChecks:
-    """A whole file: the checks in its order. `version` is the sha256 of its bytes, kept with every run."""
+    """A whole file: the checks in its order. `version` is the sha256 of its bytes (`content`), kept with every run."""
 
     controles: tuple[Controle, ...]
     path: Path
     version: str
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def titles(self) -> dict[str, str]:

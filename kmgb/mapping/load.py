@@ -50,7 +50,7 @@ def parse_mapping(content: bytes, path: Path, catalogue: Catalogue) -> Mapping:
     problems += faults
     problems += _inherit_source(document, document.pop("bron", {}))
     _inherit(document, inherited)
-    document |= {"path": path, "version": hashlib.sha256(content).hexdigest()}
+    document |= {"path": path, "version": hashlib.sha256(content).hexdigest(), "content": content}
     try:
         mapping = Mapping.model_validate(document)
     except ValidationError as error:

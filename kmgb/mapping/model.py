@@ -237,12 +237,13 @@ class EntiteitMapping(_Model):
 
 
 class Mapping(_Model):
-    """A whole mapping file. `path` says where it stands; `version` is the sha256 of its bytes."""
+    """A whole mapping file. `path` says where it stands; `version` is the sha256 of its bytes, `content`."""
 
     afnemer: Afnemer
     entiteit: dict[str, EntiteitMapping]
     path: Path
     version: str
+    content: bytes = Field(default=b"", repr=False)
     distributie: str = ""
     gekoppeld: dict[str, Annotated[Gekoppeld, BeforeValidator(_as_title)]] = Field(default_factory=dict)
 

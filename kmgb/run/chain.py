@@ -21,7 +21,7 @@ from kmgb.explain import clusters
 from kmgb.explain.causes import conclude, gather
 from kmgb.explain.steps import APPLICATION, DISTRIBUTION, REPORT, RESEND
 from kmgb.landing import Landed
-from kmgb.mapping.model import EntiteitMapping, Mapping, Populatie
+from kmgb.mapping.model import Mapping
 from kmgb.normalise.frame import normalised_fields
 from kmgb.run.distributie import Distributie, day_of
 from kmgb.run.explaining import context_of
@@ -29,9 +29,10 @@ from kmgb.run.facts import facts_of, outcome_of, stored
 from kmgb.run.hop import CELL, FirstHop, Moved, with_hop
 from kmgb.run.inputs import OptionalInputs
 from kmgb.run.mutations import mutation_log
-from kmgb.run.outcome import compare_prepared
-from kmgb.run.plan import comparison_key, comparison_plan
+from kmgb.run.plan import comparison_key
 from kmgb.run.result import FAILED, Result, new_run
+from kmgb.run.sides import Link, register_sides
+from kmgb.run.texts import documents_of
 from kmgb.store.runs import DONE, QUARANTINE
 
 _SIDES = "Hier is het register de bron, en staat de distributie op de plaats van de applicatie."
@@ -44,40 +45,6 @@ _SAID: Final = {
 }
 # Whose turn it is after the second hop -> after the first. What a register lacks the distribution cannot know better.
 _TURN: Final = {APPLICATION: DISTRIBUTION, RESEND: DISTRIBUTION, DISTRIBUTION: REPORT}
-
-
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """A register, the distribution it feeds, and how their rows are laid side by side."""
-
-    register: Mapping
-    source: Mapping
-    entity: Entity
-
-    @property
-    def name(self) -> tuple[str, str]:
-        return self.register.naam, self.entity.name
-
-    @property
-    def ours(self) -> EntiteitMapping:
-        return self.register.entiteit[self.entity.name]
-
-    @property
-    def theirs(self) -> EntiteitMapping:
-        """How the distribution is judged: as it is delivered, for the rows and fields that the register agrees on."""
-        ours, theirs = self.ours, self.source.entiteit[self.entity.name]
-        said = ours.populatie
-        turned = Populatie(distributie=said.applicatie, applicatie=said.distributie, omschrijving=said.omschrijving)
-        keys = dict.fromkeys([*theirs.alternatieve_sleutels, *ours.alternatieve_sleutels])
-        agreed = theirs.uitgesloten | ours.uitgesloten
-        return theirs.model_copy(
-            update={"populatie": turned, "uitgesloten": agreed, "alternatieve_sleutels": tuple(keys)}
-        )
-
-    @property
-    def beside(self) -> Mapping:
-        """The distribution as an application under the register's name."""
-        return self.register.model_copy(update={"entiteit": {self.entity.name: self.theirs}})
 
 
 @dataclass
@@ -97,7 +64,7 @@ class Chain:
         for register in municipality.registers(entity.name):
             try:
                 if municipality.distributie(register) is source:
-                    yield self._check(_Link(register, source, entity))
+                    yield self._check(Link(register, source, entity))
             except KmgbError as error:
                 yield Result(register.naam, entity.name, FAILED, reasons=(str(error),), error=error)
 
@@ -109,37 +76,39 @@ class Chain:
         except KmgbError:  # without the mutation log of the register its hop is not known; the findings are
             return with_hop(explained, [])
 
-    def _check(self, link: _Link) -> Result:
+    def _check(self, link: Link) -> Result:
         shared, municipality, entity = self.shared, self.shared.municipality, link.entity
         theirs, ours = shared.land(link.source, entity.name), shared.land(link.register, entity.name)
         _require_key(link)
         warnings, both = shared.keep_mutations(link.register, entity), (ours, theirs)
         deliveries = [stored(side.manifest) for side in both]
         if not all(side.accepted for side in both):
-            new = new_run(link.name, QUARANTINE, shared.times, both, _facts(link, shared, warnings), {})
-            run_id, changes = municipality.history.write(new, deliveries, None, None)
+            facts = _facts(link, shared, warnings)
+            new = new_run(link.name, QUARANTINE, shared.times, both, facts, {})
+            texts = documents_of(municipality, facts)
+            run_id, changes = municipality.history.write(new, deliveries, None, None, documents=texts)
             reasons = tuple(reason for side in both if not side.accepted for reason in side.manifest.reasons)
             return Result(*link.name, QUARANTINE, run_id, changes=changes, reasons=reasons, warnings=warnings)
         comparison, first = self._compare(link, both)
         warnings = (*warnings, *self._keep(link, first, both))
         shared.forget(link.register, entity.name)
+        facts = _facts(link, shared, warnings)
         run_id, changes = municipality.history.write(
-            new_run(link.name, DONE, shared.times, both, _facts(link, shared, warnings), outcome_of(comparison, [])),
+            new_run(link.name, DONE, shared.times, both, facts, outcome_of(comparison, [])),
             deliveries,
             comparison.findings,
             clusters(comparison.findings),
             fates=partial(comparison.fates, whole=link.theirs.volledig),
             compared=first.fields,
+            documents=documents_of(municipality, facts),
         )
         return Result(*link.name, DONE, run_id, comparison, changes, warnings=warnings)
 
-    def _compare(self, link: _Link, landed: tuple[Landed, Landed]) -> tuple[Comparison, FirstHop]:
+    def _compare(self, link: Link, landed: tuple[Landed, Landed]) -> tuple[Comparison, FirstHop]:
         """The comparison with its findings explained, without its rows; and what it says of those of applications."""
-        shared, entity, theirs = self.shared, link.entity, link.theirs
-        left, right = shared.ready(link.register, entity, theirs), shared.ready(link.source, entity, theirs)
-        day = day_of(shared.municipality, landed[0].manifest)
-        plan = comparison_plan(shared.municipality.catalogue, entity, link.ours, theirs, day)
-        comparison = compare_prepared(left, right, plan)
+        shared, entity = self.shared, link.entity
+        sides = register_sides(shared, link)
+        plan, comparison = sides.plan, sides.comparison
         nothing = OptionalInputs(None, None, ())
         peildatum = landed[1].manifest.peildatum
         context = context_of(
@@ -148,7 +117,7 @@ class Chain:
         explained = _in_words_of_this_hop(conclude(gather(comparison.findings, context)))
         first = FirstHop(
             title=link.register.afnemer.titel,
-            day=day,
+            day=day_of(shared.municipality, landed[0].manifest),
             key=plan.key,
             fields=frozenset([*(cell.name for cell in plan.cells), *plan.key]),
             findings=_by_the_distributions_key(explained),
@@ -157,7 +126,7 @@ class Chain:
         )
         return replace(comparison.without_pairs(), findings=explained), first
 
-    def _keep(self, link: _Link, first: FirstHop, landed: tuple[Landed, Landed]) -> tuple[str, ...]:
+    def _keep(self, link: Link, first: FirstHop, landed: tuple[Landed, Landed]) -> tuple[str, ...]:
         """Keep the hop for the applications; or the reason why it says nothing of them."""
         moved = _moved(self.shared, link, landed)
         if moved is not None:
@@ -190,7 +159,7 @@ def _by_the_distributions_key(findings: pl.DataFrame) -> pl.DataFrame:
     return joined.with_columns(pl.coalesce("held", "key").alias("key")).select(findings.columns)
 
 
-def _moved(shared: Distributie, link: _Link, landed: tuple[Landed, Landed]) -> Moved | None:
+def _moved(shared: Distributie, link: Link, landed: tuple[Landed, Landed]) -> Moved | None:
     """What changed in the newer of the two after the peildatum of the older; None when that is not known."""
     ours, theirs = (side.manifest.peildatum for side in landed)
     if ours == theirs:
@@ -210,7 +179,7 @@ def _nothing_moved(keys: pl.Series) -> pl.DataFrame:
     return keys.alias("key").to_frame().select("key", pl.lit("").alias("field")).clear()
 
 
-def _require_key(link: _Link) -> None:
+def _require_key(link: Link) -> None:
     """Raises: MappingError when the register does not deliver what the distribution's rows are known by."""
     delivered = {one.name for one in normalised_fields(link.ours, link.entity)}
     absent = [name for name in comparison_key(link.entity, link.theirs) if name not in delivered]
@@ -219,7 +188,7 @@ def _require_key(link: _Link) -> None:
         raise MappingError(link.register.path, [Problem(f"entiteit.{link.entity.name}.velden", what, "Voeg dit toe.")])
 
 
-def _facts(link: _Link, shared: Distributie, warnings: Sequence[str]) -> dict[str, Any]:
+def _facts(link: Link, shared: Distributie, warnings: Sequence[str]) -> dict[str, Any]:
     facts = facts_of(shared.municipality, link.register, link.beside, link.entity, warnings)
     facts["population"] = f"{facts['population']} {_SIDES}".strip()
     facts["versions"] |= {"veldtoewijzing": link.register.version, "veldtoewijzing_distributie": link.source.version}

@@ -26,14 +26,15 @@ from kmgb.landing import Landed
 from kmgb.mapping.model import Mapping
 from kmgb.run.chain import Chain
 from kmgb.run.crossing import Crossed, Crossing, with_cause
-from kmgb.run.distributie import Distributie, day_of, land_newest, make_ready
+from kmgb.run.distributie import Distributie, day_of, land_newest
 from kmgb.run.explaining import OtherSide, context_of, others_of
 from kmgb.run.facts import facts_of, outcome_of, stored
 from kmgb.run.inputs import optional_inputs
 from kmgb.run.municipality import Municipality
-from kmgb.run.outcome import compare_prepared
 from kmgb.run.plan import comparison_key, comparison_plan
 from kmgb.run.result import FAILED, Result, new_run
+from kmgb.run.sides import application_sides
+from kmgb.run.texts import documents_of
 from kmgb.store.runs import DONE, QUARANTINE
 
 
@@ -134,22 +135,18 @@ def _compare(municipality: Municipality, crossing: Crossing, controle: _Controle
     warnings = shared.keep_mutations(source, entity)
     if not all(side.accepted for side in landed):
         return _quarantined(municipality, controle, landed, warnings, shared.times)
-    ours, theirs = source.entiteit[entity.name], mapping.entiteit[entity.name]
-    left = shared.ready(source, entity, theirs)
-    key, history = comparison_key(entity, theirs), theirs.historie == "historie"
-    right = make_ready(municipality, landed[1], theirs, entity, key=key, history=history)
-    day = day_of(municipality, landed[0].manifest)
-    plan = comparison_plan(municipality.catalogue, entity, ours, theirs, day)
-    comparison = compare_prepared(left, right, plan)
+    sides = application_sides(shared, source, mapping, entity, landed)
+    plan, comparison = sides.plan, sides.comparison
 
     def known() -> pl.Series:
         # A key that left the distribution still has messages: the application may know it.
-        return pl.concat([side.side.accepted.select(key_text(key)) for side in (left, right)]).to_series().unique()
+        keys = [side.side.accepted.select(key_text(plan.key)) for side in sides.prepared]
+        return pl.concat(keys).to_series().unique()
 
     inputs = optional_inputs(municipality, mapping, entity.name, known, now=now)
     context = context_of(shared, source, entity, mapping, plan, comparison, landed[1].manifest.peildatum, inputs)
     evidence = gather(comparison.findings, context)
-    crossed = crossing.of_application(source, mapping, entity, (left, right), comparison)
+    crossed = crossing.of_application(source, mapping, entity, sides.prepared, comparison)
     return _Compared(
         controle=controle,
         landed=landed,
@@ -169,7 +166,9 @@ def _quarantined(
 ) -> Result:
     facts = facts_of(municipality, controle.source, controle.mapping, controle.entity, warnings)
     new = new_run(controle.name, QUARANTINE, times, landed, facts, {})
-    run_id, changes = municipality.history.write(new, [stored(side.manifest) for side in landed], None, None)
+    run_id, changes = municipality.history.write(
+        new, [stored(side.manifest) for side in landed], None, None, documents=documents_of(municipality, facts)
+    )
     return Result(
         *controle.name, QUARANTINE, run_id, changes=changes, reasons=_refusals(landed), warnings=tuple(warnings)
     )
@@ -198,18 +197,20 @@ def _settled(crossing: Crossing, chain: Chain, one: _Compared, sides: Mapped[tup
             how="diagonal",
         ).sort("key", "field", "kind", "rule", nulls_last=True)
         comparison = replace(one.comparison, findings=found)
-        facts = facts_of(municipality, controle.source, controle.mapping, controle.entity, one.warnings)
+        references = crossing.references(controle.source, one.crossed)
+        facts = facts_of(municipality, controle.source, controle.mapping, controle.entity, one.warnings, references)
         new = new_run(
             controle.name, DONE, crossing.shared.times, one.landed, facts, outcome_of(comparison, one.crossed.judged)
         )
         run_id, changes = municipality.history.write(
             new,
-            [stored(side.manifest) for side in one.landed],
+            [stored(manifest) for manifest in (*(side.manifest for side in one.landed), *references)],
             found,
             clusters(found),
             fates=partial(comparison.fates, whole=one.evidence.context.plan.whole),
             compared=_judged_fields(one),
             undecided=one.crossed.undecided,
+            documents=documents_of(municipality, facts),
         )
     except KmgbError as error:
         return Result(*controle.name, FAILED, reasons=(str(error),), error=error)
@@ -280,7 +281,8 @@ def _own_check(crossing: Crossing, source: Mapping, entity: Entity) -> Result:
     rows = crossing.shared.ready(source, entity)
     comparison = Comparison.of_one_side(found, rows.rows)
     warnings = crossing.shared.keep_mutations(source, entity)
-    facts = facts_of(municipality, source, source, entity, warnings)
+    references = crossing.references(source, crossed)
+    facts = facts_of(municipality, source, source, entity, warnings, references)
     new = new_run(
         (source.naam, entity.name),
         DONE,
@@ -293,11 +295,12 @@ def _own_check(crossing: Crossing, source: Mapping, entity: Entity) -> Result:
     aside = set(rows.side.rejected.select(key_text(own_key)).to_series())
     run_id, changes = municipality.history.write(
         new,
-        [stored(landed.manifest)],
+        [stored(manifest) for manifest in (landed.manifest, *references)],
         found,
         clusters(found),
         fates=lambda keys: {key: "onbekend" if key in aside else "vergeleken" for key in keys},
         compared=crossed.made | crossed.undecided,
         undecided=crossed.undecided,
+        documents=documents_of(municipality, facts),
     )
     return Result(source.naam, entity.name, DONE, run_id, comparison, changes, warnings=warnings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Mapped
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,6 +18,7 @@ from kmgb.crosscheck.follow import with_next_step, without_values
 from kmgb.crosscheck.model import RULE, Controle, Zijde
 from kmgb.crosscheck.tables import Table
 from kmgb.explain import EXPLAINED_COLUMNS, Cause
+from kmgb.landing import Manifest
 from kmgb.mapping.model import Mapping
 from kmgb.run.distributie import Distributie, day_of
 from kmgb.run.prepare import Prepared
@@ -34,6 +35,7 @@ class Crossed:
     judged: tuple[Judged, ...]
     made: frozenset[str] = frozenset()  # the rules that were judged
     undecided: frozenset[str] = frozenset()  # the rules that belong here and could not be
+    references: frozenset[str] = frozenset()  # the entities of the distribution that were looked at
 
 
 @dataclass
@@ -53,7 +55,7 @@ class Crossing:
                 checks, entity.name, "distributie", registers, registers, self._catalogue, self._day(source, entity)
             )
             found = with_next_step(judged.findings, checks, "distributie")
-            self._own[name] = _crossed(found, [judged], checks.of(entity.name, "distributie"))
+            self._own[name] = _crossed(found, [judged], checks.of(entity.name, "distributie"), registers)
         return self._own[name]
 
     def of_application(
@@ -79,10 +81,15 @@ class Crossing:
         rows = judge_rows(checks, entity.name, "applicatie", {entity.name: theirs}, registers, self._catalogue, day)
         links = comparison.pairs.beside([KEY, ROW], [ROW])
         pairs = judge_pairs(checks, entity.name, ours, theirs, links, self._catalogue, day)
-        own = with_next_step(rows.findings, checks, "applicatie", self.of_distributie(source, entity).findings)
+        there = self.of_distributie(source, entity)
+        own = with_next_step(rows.findings, checks, "applicatie", there.findings)
         found = pl.concat([with_next_step(pairs.findings, checks, "paar"), own])
         listed = (*checks.of(entity.name, "applicatie"), *checks.of(entity.name, "paar"))
-        return _crossed(found, [rows, pairs], listed)
+        return _crossed(found, [rows, pairs], listed, {*registers, *there.references})
+
+    def references(self, source: Mapping, crossed: Crossed) -> list[Manifest]:
+        """The aanleveringen of the distribution that these checks looked at."""
+        return [self.shared.land(source, name).manifest for name in sorted(crossed.references)]
 
     @property
     def absent(self) -> bool:
@@ -137,9 +144,12 @@ def with_cause(crossed: pl.DataFrame, explained: pl.DataFrame, titles: Mapped[st
     ).select(*EXPLAINED_COLUMNS)
 
 
-def _crossed(found: pl.DataFrame, judged: list[Judged], listed: tuple[Controle, ...]) -> Crossed:
+def _crossed(
+    found: pl.DataFrame, judged: list[Judged], listed: tuple[Controle, ...], references: Iterable[str] = ()
+) -> Crossed:
     made = frozenset(rule for one in judged for rule in _rules(one))
-    return Crossed(found, tuple(judged), made, frozenset(check.rule for check in listed) - made)
+    undecided = frozenset(check.rule for check in listed) - made
+    return Crossed(found, tuple(judged), made, undecided, frozenset(references))
 
 
 def _rules(judged: Judged) -> Iterator[str]:

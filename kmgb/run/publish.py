@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -66,9 +67,11 @@ def publish_coverage(municipality: Municipality, now: datetime) -> Path:
     return path
 
 
-def finding_record(municipality: Municipality, stored: StoredRun, findings: pl.DataFrame) -> pl.DataFrame:
+def finding_record(
+    municipality: Municipality, stored: StoredRun, findings: pl.DataFrame, more: Sequence[str] = LIFE
+) -> pl.DataFrame:
     """The findings of a run (see History.findings) in the schema of design section 7 (columns RECORD), unmasked,
-    and columns LIFE behind it.
+    and columns `more` behind it.
     """
     history = municipality.history
     peildatums = {
@@ -80,6 +83,6 @@ def finding_record(municipality: Municipality, stored: StoredRun, findings: pl.D
         pl.lit(stored.id).alias("run_id"),
         pl.lit(stored.afnemer).alias("afnemer"),
         pl.lit(stored.entity).alias("entity"),
-        pl.col("first_seen").dt.replace_time_zone("UTC"),
+        pl.col("first_seen", "closed").dt.replace_time_zone("UTC"),
         *facts,
-    ).select(*RECORD, *LIFE)
+    ).select(*RECORD, *more)

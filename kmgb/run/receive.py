@@ -209,7 +209,7 @@ def _receipt(landed: Landed, *, new: bool) -> Receipt:
     accepted = written.status == "geaccepteerd" if decision is None else decision.verdict == "vrijgegeven"
     rejected = ("De gemeente heeft deze aanlevering afgekeurd.",) if decision and not accepted else ()
     reasons = () if accepted else (*written.reasons, *rejected)
-    readable = (landed.folder / "data.parquet").exists()
+    readable = landed.has_data
     return Receipt(written, accepted, reasons, decision, new, readable)
 
 

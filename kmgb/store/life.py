@@ -86,11 +86,13 @@ def findings_at(
     *,
     closed: bool = False,
     key: str | None = None,
+    within: tuple[int, int] | None = None,
 ) -> pl.DataFrame:
     """The findings as they stood after `run_id`: opened at or before it, and not closed by then.
 
-    With `closed` also those that were closed by then; with `key` only those of one key. Decisions count when made at or
-    before `at`, which is the end of the run unless told otherwise.
+    With `closed` also those that were closed by then; with `key` only those of one key, with `within` only those whose
+    numbers are between these two. Decisions count when made at or before `at`, which is the end of the run unless told
+    otherwise.
     Columns: LIFE_COLUMNS; sorted by key, field, kind, rule and opening. `status` is nieuw, teruggekeerd (it has a
         `predecessor`), open, onbekend (the run could not judge it), geaccepteerd (by `decision`), teruggemeld, or how
         it was closed. `remark` says why an acceptance or terugmelding no longer holds.
@@ -99,7 +101,7 @@ def findings_at(
     as_of = _as_of(connection, names, run_id, at)
     rows = [
         {**row._mapping, **opened_values(row.payload, row.identity, vault)}
-        for row in _rows(connection, vault, as_of, closed, key)
+        for row in _rows(connection, vault, as_of, closed, key, within)
     ]
     verdicts = _verdicts(connection, vault, as_of, rows)
     lines = [_line(row, verdicts[row["id"]], as_of) for row in rows]
@@ -116,8 +118,17 @@ def _as_of(connection: Connection, names: tuple[str, str], run_id: int, at: date
     return _AsOf(names, run_id, this.status != QUARANTINE, at or from_sql(this.finished), runs)
 
 
-def _rows(connection: Connection, vault: Vault, as_of: _AsOf, closed: bool, key: str | None) -> Iterator[Row[Any]]:
+def _rows(
+    connection: Connection,
+    vault: Vault,
+    as_of: _AsOf,
+    closed: bool,
+    key: str | None,
+    within: tuple[int, int] | None,
+) -> Iterator[Row[Any]]:
     where = opened_by(as_of.names, as_of.run_id)
+    if within is not None:
+        where = (*where, afwijking.c.id.between(*within))
     where = where if closed else (*where, not_closed_by(as_of.run_id))
     if key is None:
         yield from connection.execute(_statement(as_of, where))

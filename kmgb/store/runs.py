@@ -15,11 +15,13 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from kmgb.errors import StoreError
 from kmgb.store.database import from_sql, refusal, to_sql, writing
 from kmgb.store.decisions import Decisions
+from kmgb.store.documents import Document, documents_named, remember_documents
 from kmgb.store.events import Event, events_of
 from kmgb.store.findings import Changes, Fates, all_compared, changes_of, record
 from kmgb.store.life import findings_at
 from kmgb.store.schema import DONE, QUARANTINE, aanlevering, cluster, run, setting
 from kmgb.store.secrets import Vault
+from kmgb.store.spans import Spans
 from kmgb.store.standing import stood_since
 
 __all__ = ["DONE", "QUARANTINE", "History", "NewRun", "StoredDelivery", "StoredRun"]
@@ -85,8 +87,9 @@ class History:
         fates: Fates = all_compared,
         compared: Collection[str] | None = None,
         undecided: Collection[str] = (),
+        documents: Collection[Document] = (),
     ) -> tuple[int, Changes]:
-        """Write a run, its aanleveringen, what changed and its clusters; all of it or nothing.
+        """Write a run, its aanleveringen, its texts, what changed and its clusters; all of it or nothing.
 
         `found` is None for a run that could not judge (quarantaine): it opens and closes nothing. What becomes of
         findings that were not found again is decided by `fates`, `compared` and `undecided`; see `record`.
@@ -97,6 +100,7 @@ class History:
                 for delivery in deliveries:
                     _remember(connection, delivery)
                 run_id = _insert(connection, new)
+                remember_documents(connection, documents)
                 if found is None:
                     return run_id, changes_of(connection, run_id)
                 names = (new.afnemer, new.entity)
@@ -144,6 +148,11 @@ class History:
         values = dict(row._mapping)
         return StoredDelivery(**values | {"peildatum": from_sql(row.peildatum), "arrived": from_sql(row.arrived)})
 
+    def documents(self, names: Collection[str]) -> dict[str, Document]:
+        """The kept texts of these sha256; what is not kept, or is no longer what it was, is left out."""
+        with self.engine.connect() as connection:
+            return documents_named(connection, names)
+
     def as_of(self, run_id: int | None = None, moment: datetime | None = None) -> list[StoredRun]:
         """The newest run of every controle, no newer than this run and finished by this moment."""
         latest = select(func.max(run.c.id)).group_by(run.c.afnemer, run.c.entity)
@@ -159,6 +168,11 @@ class History:
     def decisions(self) -> Decisions:
         """What people decided about findings."""
         return Decisions(self.engine, self._vault)
+
+    @property
+    def spans(self) -> Spans:
+        """The history of controles over a period, part by part."""
+        return Spans(self.engine, self._vault)
 
     def findings(
         self, stored: StoredRun, at: datetime | None = None, *, closed: bool = False, key: str | None = None

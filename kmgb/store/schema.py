@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects.mysql import MEDIUMBLOB
 
 # How a run ended: it judged, or a side was refused and everything stayed as it was.
 DONE, QUARANTINE = "gereed", "quarantaine"
@@ -156,6 +157,16 @@ besluit = Table(
     Column("payload", LargeBinary, nullable=False),
     Index("ix_besluit_afnemer_entity", "afnemer", "entity"),
     Index("ix_besluit_identity", "identity"),
+)
+
+# The exact texts that runs were made with, each once, by the sha256 of its bytes: mapping files, kruiscontroles, the
+# catalogue. They stand here and not in a folder, so that a backup of the history holds what explains it.
+document = Table(
+    "document",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("kind", String(30), nullable=False),
+    Column("content", LargeBinary().with_variant(MEDIUMBLOB(), "mysql", "mariadb"), nullable=False),
 )
 
 setting = Table(

@@ -1,0 +1,101 @@
+"""What the pack says of itself: what was asked, which files it holds, and the figures of its runs."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+MANIFEST: Final = "manifest.json"
+SUMS: Final = "SHA256SUMS"
+README: Final = "LEESMIJ.md"
+AUDIT: Final = "audit/audit.jsonl"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Asked(_Part):
+    """What the pack is about. Empty lists are all; days are those of `tijdzone`, both included."""
+
+    van: str
+    tot: str
+    afnemers: tuple[str, ...]
+    rollen: tuple[str, ...]
+    waarden: Literal["afgedekt", "open"]
+    tijdzone: str
+
+
+class Cut(_Part):
+    """Where the audit log was cut: the lines from `eerste_regel` on (`regels` of them).
+
+    `na` is the sha256 of the line before them (64 zeros when there is none), `laatste` that of the last line up to the
+    end of the period: the `na` of the pack of the next period.
+    """
+
+    eerste_regel: int
+    regels: int
+    na: str
+    laatste: str
+
+
+class File(_Part):
+    """One file of the pack. `rijen` is None for what is no table."""
+
+    naam: str
+    sha256: str
+    bytes: int
+    rijen: int | None = None
+
+
+class Figure(_Part):
+    """The outcome of a run as its report has it; `soorten` is empty and `totaal` None for a run in quarantaine."""
+
+    run: int
+    afnemer: str
+    entity: str
+    status: str
+    totaal: int | None
+    soorten: dict[str, int]
+
+
+class PackManifest(_Part):
+    """The whole manifest. `gemaakt`, `door` and `reden` are the only parts that another export has otherwise."""
+
+    soort: Literal["kmgb bewijspakket"] = "kmgb bewijspakket"
+    versie: Literal[1] = 1
+    gemaakt: datetime
+    door: str
+    reden: str
+    kmgb: str
+    regels: str
+    gevraagd: Asked
+    audit: Cut
+    bestanden: tuple[File, ...]
+    runs: tuple[Figure, ...]
+
+    def to_json(self) -> bytes:
+        """The manifest as it stands in the pack."""
+        return self.model_dump_json(indent=1).encode() + b"\n"
+
+
+def read_manifest(content: bytes) -> PackManifest | None:
+    """The manifest that `to_json` wrote; None when this is none."""
+    try:
+        return PackManifest.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+def sums_of(files: tuple[File, ...]) -> bytes:
+    """The file that `sha256sum -c` reads; it names every file but the manifest and itself."""
+    lines = (f"{file.sha256}  {file.naam}\n" for file in files if file.naam != SUMS)
+    return "".join(lines).encode()
+
+
+def sha256_of(content: bytes) -> str:
+    """The sha256 of these bytes."""
+    return hashlib.sha256(content).hexdigest()

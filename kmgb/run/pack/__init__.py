@@ -1,0 +1,1 @@
+"""The evidence pack made from a municipality's history, and proven to be whole."""
