@@ -19,6 +19,7 @@ from kmgb.run.files import compare_files
 from kmgb.run.municipality import Municipality
 from kmgb.run.publish import publish_overview, publish_run
 from kmgb.run.result import Result
+from kmgb.run.week import publish_week, week_report
 from kmgb.store.runs import DONE
 
 AGREEMENT, DISCREPANCIES, REFUSED = 0, 1, 3
@@ -54,6 +55,7 @@ def check_afnemers(
             found, rows = result.comparison.findings, result.comparison.rows
             _say_hints(double_hints(found, rows, municipality.catalogue[result.entity]))
     if any(result.run_id for result in results):
+        say(f"Weekrapport: {municipality.settings.output / 'week.html'}")
         say(f"Overzicht: {municipality.settings.output / 'overzicht.html'}")
     raise typer.Exit(exit_code(results))
 
@@ -71,6 +73,7 @@ def run_checks(municipality: Municipality, afnemers: Sequence[str], entities: Se
             results.append(result)
     if any(result.run_id is not None for result in results):
         publish_overview(municipality, now)
+        publish_week(municipality, week_report(municipality, datetime.now(UTC)), municipality.settings.output)
     return results
 
 

@@ -26,6 +26,7 @@ from kmgb.cli import (
     schedule,
     serve,
     sources,
+    week,
 )
 from kmgb.cli.output import fail
 from kmgb.errors import KmgbError
@@ -50,6 +51,7 @@ demo.register(app)
 exports.register(app)
 serve.register(app)
 sources.register(app)
+week.register(app)
 evidence.register(history.app)
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(crosscheck.app, name="kruiscontrole")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from kmgb.mapping.aanleveren import Aanleveren
 from kmgb.mapping.bronnen.database import DatabaseBron
 from kmgb.mapping.bronnen.overdracht import FtpsBron, MapBron, SftpBron
+from kmgb.mapping.norm import Norm
 from kmgb.mapping.verwacht import Verwacht
 
 Formaat = Literal["csv", "vast", "jsonl", "json", "xlsx", "xml", "parquet", "lo3"]
@@ -101,6 +102,7 @@ class Afnemer(_Model):
     aanleveren: Aanleveren | None = None
     indicaties: Indicaties | None = None
     berichten: Berichten | None = None
+    norm: Norm | None = None
 
 
 class Kolom(_Model):
@@ -160,6 +162,7 @@ class Veld(_Model):
     regels_aan: Names = ()
     vergelijken: bool = True
     ernst: Literal["", "kritiek", "hoog", "normaal", "laag"] = ""
+    norm: Norm | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Veld:
@@ -225,6 +228,7 @@ class EntiteitMapping(_Model):
     volledig: bool = True
     onveranderd: bool = False
     bandbreedte: float | None = Field(default=None, gt=0, le=100)
+    norm: Norm | None = None
     populatie: Populatie = Populatie()
     velden: dict[str, Veld]
     hulp: dict[str, Veld] = Field(default_factory=dict)

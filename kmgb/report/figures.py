@@ -148,10 +148,13 @@ def judged(report: RunReport) -> int:
     """
     if report.own:
         return max((check.rijen for check in report.checks), default=0)
+    return judged_rows(report.rows, report.kinds)
+
+
+def judged_rows(rows: Mapping[str, int], kinds: Mapping[str, int]) -> int:
+    """The same from the counts of rows and kinds of a comparison."""
     names = ("gekoppeld", "overtollig", "distributie_afgekeurd", "afnemer_afgekeurd")
-    return sum(report.rows.get(name, 0) for name in names) + sum(
-        report.kinds.get(kind, 0) for kind in ("ontbreekt", "dubbel")
-    )
+    return sum(rows.get(name, 0) for name in names) + sum(kinds.get(kind, 0) for kind in ("ontbreekt", "dubbel"))
 
 
 def equal_values(report: RunReport) -> tuple[int, int]:
@@ -161,13 +164,23 @@ def equal_values(report: RunReport) -> tuple[int, int]:
 
 def standing(report: RunReport) -> str:
     """One of STANDINGS."""
-    if report.status == QUARANTINE:
+    return standing_of(
+        quarantined=report.status == QUARANTINE,
+        grave=critical(report),
+        wrong=discrepancies(report),
+        among=judged(report),
+    )
+
+
+def standing_of(*, quarantined: bool, grave: int, wrong: int, among: int) -> str:
+    """One of STANDINGS, from what is critical, what is wrong, and among how many objects."""
+    if quarantined:
         return "quarantaine"
-    if critical(report):
+    if grave:
         return "kritiek"
-    if discrepancies(report):
+    if wrong:
         return "afwijkend"
-    return "in_orde" if judged(report) else "niets"
+    return "in_orde" if among else "niets"
 
 
 def balances(report: RunReport) -> tuple[Balance, ...]:

@@ -1,7 +1,8 @@
 """The frozen data of a report -> one HTML page that needs nothing else.
 
 The templates stand in a folder that a municipality may change: `run.html` gets `report` (RunReport), `overzicht.html`
-gets `overview` (Overview), `dekking.html` gets `page` (CoveragePage), and nothing more. Beside that they may use:
+gets `overview` (Overview), `dekking.html` gets `page` (CoveragePage), `week.html` gets `week` (WeekReport) and
+`grafieken` (Charts), `week_applicatie.html` gets `week` and `afnemer` (AfnemerWeek), and nothing more. Beside that they may use:
 
 filters   `getal` 1.234; `moment` maandag 16 november 2026, 06:12; `dag` the same without time; `kort` 16-11-2026 06:12;
           `cijferdag` 16-11-2026; `waarde` a value cut to what a table can hold; `lopend` blanks and line ends to single
@@ -36,6 +37,8 @@ from kmgb.errors import ReportError
 from kmgb.report import causes, figures, sentences, words
 from kmgb.report.coverage import CoveragePage
 from kmgb.report.data import Overview, RunReport
+from kmgb.report.week import AfnemerWeek, Charts, WeekReport
+from kmgb.report.week_words import week_name
 
 LONGEST_VALUE = 160
 _DAY = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
@@ -91,6 +94,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "per_stap": figures.per_step,
     "hoeveel": figures.step_count,
     "overzicht_zin": sentences.overview_sentence,
+    "weekbestand": week_name,
 }
 
 
@@ -133,7 +137,15 @@ class Renderer:
         """The page that says what is compared and what is not. Raises: ReportError, as `run`."""
         return self._render("dekking.html", page=page)
 
-    def _render(self, name: str, **context: RunReport | Overview | CoveragePage) -> str:
+    def week(self, week: WeekReport, grafieken: Charts) -> str:
+        """The page of the week. Raises: ReportError, as `run`."""
+        return self._render("week.html", week=week, grafieken=grafieken)
+
+    def week_of(self, week: WeekReport, afnemer: AfnemerWeek) -> str:
+        """The page of one application in the week. Raises: ReportError, as `run`."""
+        return self._render("week_applicatie.html", week=week, afnemer=afnemer)
+
+    def _render(self, name: str, **context: object) -> str:
         try:
             return self._environment.get_template(name).render(context)
         except TemplateError as error:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from markupsafe import Markup
+
 from kmgb.report.data import ClusterLine
 
 
@@ -244,3 +246,21 @@ class WeekReport:
     norms: tuple[NormLine, ...]
     coverage: Coverage
     fingerprints: tuple[tuple[str, str, str, int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing, and the same numbers as a table: the names of its columns and its rows as people read them."""
+
+    titel: str
+    svg: Markup
+    kolommen: tuple[str, ...]
+    rijen: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """The drawings of a weekly report: the course of the weeks, and per entity the fields of every application."""
+
+    trend: Chart | None
+    warmte: tuple[Chart, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -99,10 +99,47 @@ def findings_at(
     Units: `first_seen` and `closed` in UTC; `age` in whole days and `age_runs` in runs that judged, both since opening.
     """
     as_of = _as_of(connection, names, run_id, at)
-    rows = [
-        {**row._mapping, **opened_values(row.payload, row.identity, vault)}
-        for row in _rows(connection, vault, as_of, closed, key, within)
-    ]
+    return _frame(connection, vault, as_of, _rows(connection, vault, as_of, closed, key, within))
+
+
+def chosen_at(
+    connection: Connection,
+    vault: Vault,
+    names: tuple[str, str],
+    run_id: int,
+    ids: Sequence[int],
+    at: datetime | None = None,
+) -> pl.DataFrame:
+    """As `findings_at`, of these numbers only; what was closed by then is left out."""
+    as_of = _as_of(connection, names, run_id, at)
+    where = (*opened_by(names, run_id), not_closed_by(run_id))
+    found = (
+        row
+        for chunk in chunks(sorted(ids))
+        for row in connection.execute(_statement(as_of, (*where, afwijking.c.id.in_(chunk))))
+    )
+    return _frame(connection, vault, as_of, found)
+
+
+def decided_at(
+    connection: Connection, vault: Vault, names: tuple[str, str], run_id: int, at: datetime | None = None
+) -> pl.DataFrame:
+    """As `findings_at`, of the findings that a decision may be about only: of all others, nobody decided anything."""
+    as_of = _as_of(connection, names, run_id, at)
+    decisions = decisions_of(connection, vault, names, as_of.moment)
+    fields = [decision.pattern.field for decision in decisions if decision.pattern is not None]
+    if None in fields:
+        return findings_at(connection, vault, names, run_id, at)
+    identities = sorted({decision.identity for decision in decisions if decision.identity is not None})
+    where = (*opened_by(names, run_id), not_closed_by(run_id))
+    about = [afwijking.c.identity.in_(chunk) for chunk in chunks(identities)]
+    about += [afwijking.c.field.in_(sorted({field for field in fields if field is not None}))] if fields else []
+    found = {row.id: row for one in about for row in connection.execute(_statement(as_of, (*where, one)))}
+    return _frame(connection, vault, as_of, found.values())
+
+
+def _frame(connection: Connection, vault: Vault, as_of: _AsOf, found: Iterable[Row[Any]]) -> pl.DataFrame:
+    rows = [{**row._mapping, **opened_values(row.payload, row.identity, vault)} for row in found]
     verdicts = _verdicts(connection, vault, as_of, rows)
     lines = [_line(row, verdicts[row["id"]], as_of) for row in rows]
     frame = pl.DataFrame(lines, schema=LIFE_COLUMNS, infer_schema_length=None)

@@ -23,6 +23,7 @@ from kmgb.store.schema import DONE, QUARANTINE, aanlevering, cluster, run, setti
 from kmgb.store.secrets import Vault
 from kmgb.store.spans import Spans
 from kmgb.store.standing import stood_since
+from kmgb.store.weekly import Weekly
 
 __all__ = ["DONE", "QUARANTINE", "History", "NewRun", "StoredDelivery", "StoredRun"]
 
@@ -173,6 +174,10 @@ class History:
     def spans(self) -> Spans:
         """The history of controles over a period, part by part."""
         return Spans(self.engine, self._vault)
+
+    def weekly(self, moment: datetime) -> Weekly:
+        """All controles together, as of a moment."""
+        return Weekly(self.engine, self._vault, moment)
 
     def findings(
         self, stored: StoredRun, at: datetime | None = None, *, closed: bool = False, key: str | None = None

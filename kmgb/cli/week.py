@@ -1,0 +1,67 @@
+"""`kmgb weekrapport`: the report of the week, for a reader of one of the roles."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from kmgb.arrival.audit import AUDIT_FILE, record
+from kmgb.cli.output import current_user, opened, say
+from kmgb.errors import SettingsError
+from kmgb.report.week import Role
+from kmgb.run.municipality import Municipality
+from kmgb.run.week import publish_week, week_report
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        name="weekrapport", help="Maak het weekrapport: hoe elke applicatie ervoor staat en wat er veranderde."
+    )(weekrapport)
+
+
+def weekrapport(
+    context: typer.Context,
+    rol: Annotated[Role, typer.Option("--rol", help="voor wie; een manager krijgt alleen getallen")] = (
+        Role.GEGEVENSBEHEERDER
+    ),
+    afnemer: Annotated[str, typer.Option("--afnemer", help="alleen deze applicatie")] = "",
+    moment: Annotated[
+        datetime | None,
+        typer.Option("--moment", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="het eind van de week; standaard nu"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="map; standaard die van de rapporten")] = None,
+    door: Annotated[str, typer.Option("--door", help="wie de waarden ziet (functioneel beheerder)")] = "",
+    reden: Annotated[str, typer.Option("--reden", help="waarom (functioneel beheerder)")] = "",
+) -> None:
+    """The page of the week, and one per application. That a functioneel beheerder sees values is written down."""
+    municipality = opened(context)
+    if afnemer:
+        municipality.controle(afnemer)
+    made = _moment(municipality, moment)
+    if rol == Role.BEHEERDER:
+        _write_down(municipality, afnemer, door or current_user(), reden)
+    week = week_report(municipality, made, rol, afnemer or None)
+    folder = out or municipality.settings.output
+    say(week.zin)
+    say(str(publish_week(municipality, week, folder)))
+
+
+def _moment(municipality: Municipality, given: datetime | None) -> datetime:
+    if given is None:
+        return datetime.now(UTC)
+    return given.replace(tzinfo=ZoneInfo(municipality.settings.timezone)).astimezone(UTC)
+
+
+def _write_down(municipality: Municipality, afnemer: str, who: str, why: str) -> None:
+    """To see values is an act (design section 10): of one application, by somebody, for a reason."""
+    if not afnemer or not why:
+        raise SettingsError(
+            "Een functioneel beheerder ziet de waarden van zijn eigen applicatie: noem --afnemer en --reden."
+        )
+    audit = municipality.settings.data / AUDIT_FILE
+    record(audit, "waarden getoond in weekrapport", afnemer, who=who, why=why, now=datetime.now(UTC))

@@ -1,0 +1,123 @@
+"""What the counts of the database make of each controle: wrong, beside it, new this week; and the trend before it.
+
+A frame of counts has COUNT_COLUMNS of kmgb.store.weekly; `accepted` and `reported` say how many were decided on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from kmgb.report.tally import ACCEPTED, COLUMN, COSMETIC, UNDER_WAY, WRONG, parted
+from kmgb.report.week import Counts, TrendPoint
+from kmgb.store.runs import StoredRun
+from kmgb.store.weekly import COUNT_COLUMNS, Weekly
+
+Names = tuple[str, str]
+_BY = [name for name in COUNT_COLUMNS if name != "count"]
+WEEK = timedelta(days=7)
+WEEKS = 26
+CRITICAL = "kritiek"
+
+
+def count_controles(weekly: Weekly, runs: Iterable[StoredRun], since: datetime) -> dict[Names, Counts]:
+    """The counts of every controle of these runs. `since` begins the week that ends at the moment of `weekly`."""
+    stored = {(run.afnemer, run.entity): run for run in runs}
+    decided = [weekly.decided(names, stored[names].id) for names in weekly.with_decisions() if names in stored]
+    standing = _with_decisions(weekly.standing(), decided)
+    solved: dict[Names, int] = {}
+    for afnemer, entity, kind, count in weekly.solved(since).iter_rows():
+        if kind != COSMETIC:
+            solved[afnemer, entity] = solved.get((afnemer, entity), 0) + count
+    parts = {
+        (names[0], names[1]): part for names, part in standing.partition_by("afnemer", "entity", as_dict=True).items()
+    }
+    empty = standing.clear()
+    return {names: _counts(parts.get(names, empty), weekly.moment, since, solved.get(names, 0)) for names in stored}
+
+
+def together(counts: Iterable[Counts]) -> Counts:
+    """The sum; the oldest is that of all."""
+    listed = list(counts)
+    sums = {name: sum(getattr(one, name) for one in listed) for name in Counts.__slots__ if name != "oudste"}
+    return Counts(**sums, oudste=max((one.oudste for one in listed), default=0))
+
+
+def trend(intervals: pl.DataFrame, moment: datetime, zone: str) -> tuple[TrendPoint, ...]:
+    """The last weeks, oldest first; each ends at the hour of the report. What is only written otherwise is left out."""
+    counted = intervals.filter(pl.col("kind") != COSMETIC)
+    ends = [moment - WEEK * back for back in range(WEEKS)][::-1]
+    return tuple(_point(counted, end, zone) for end in ends)
+
+
+def _point(counted: pl.DataFrame, end: datetime, zone: str) -> TrendPoint:
+    until, begin = end.astimezone(UTC).replace(tzinfo=None), (end - WEEK).astimezone(UTC).replace(tzinfo=None)
+    opened, closed = pl.col("opened"), pl.col("closed")
+    there = (opened <= until) & (closed.is_null() | (closed > until))
+    sums = counted.select(
+        open=pl.col("count").filter(there).sum(),
+        nieuw=pl.col("count").filter((opened > begin) & (opened <= until)).sum(),
+        opgelost=pl.col("count").filter((closed > begin) & (closed <= until) & (pl.col("solved") == 1)).sum(),
+    )
+    day: date = end.astimezone(ZoneInfo(zone)).date()
+    return TrendPoint(day, *(int(value) for value in sums.row(0)))
+
+
+def _with_decisions(standing: pl.DataFrame, decided: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Columns added: `part`, `accepted`, `reported`."""
+    frames = [_decided_counts(frame) for frame in decided if frame.height]
+    if frames:
+        standing = standing.join(pl.concat(frames), on=_BY, how="left")
+    else:
+        standing = standing.with_columns(accepted=pl.lit(0), reported=pl.lit(0))
+    standing = standing.with_columns(pl.col("accepted", "reported").fill_null(0))
+    nobody = {"decision": pl.lit(None, pl.Int64), "status": pl.lit("open")}
+    return parted(standing.with_columns(**nobody)).drop("decision", "status")
+
+
+def _decided_counts(frame: pl.DataFrame) -> pl.DataFrame:
+    """Per group of equal clear columns, how many were accepted, and how many of the others reported back."""
+    counted = parted(frame).with_columns(
+        pl.col("next_step").fill_null(""),
+        pl.col("field").fill_null(""),
+        opened=pl.col("first_seen"),
+        returned=pl.col("predecessor").is_not_null(),
+    )
+    accepted = pl.col("part") == ACCEPTED
+    return counted.group_by(_BY).agg(
+        accepted=accepted.sum().cast(pl.Int64),
+        reported=((pl.col("status") == "teruggemeld") & ~accepted).sum().cast(pl.Int64),
+    )
+
+
+def _counts(lines: pl.DataFrame, moment: datetime, since: datetime, solved: int) -> Counts:
+    left = lines.with_columns(left=pl.col("count") - pl.col("accepted")).filter(pl.col("left") > 0)
+    wrong, column = left.filter(pl.col("part") == WRONG), left.filter(pl.col("part") == COLUMN)
+    grave = pl.col("severity") == CRITICAL
+    fresh = wrong.filter(pl.col("opened") > since.astimezone(UTC).replace(tzinfo=None))
+    first = wrong["opened"].min()
+    age = (moment - first.replace(tzinfo=UTC)).days if isinstance(first, datetime) else 0
+    return Counts(
+        open=_sum(wrong) + column["field"].n_unique(),
+        kritiek=_sum(wrong.filter(grave)) + column.filter(grave)["field"].n_unique(),
+        cosmetisch=_sum(left.filter(pl.col("part") == COSMETIC)),
+        onderweg=_sum(left.filter(pl.col("part") == UNDER_WAY)),
+        geaccepteerd=int(lines["accepted"].sum()),
+        teruggemeld=int(wrong["reported"].sum()),
+        nieuw=_sum(fresh.filter(~pl.col("returned"))),
+        teruggekeerd=_sum(fresh.filter(pl.col("returned"))),
+        opgelost=solved,
+        oudste=max(age, 0),
+    )
+
+
+def _sum(lines: pl.DataFrame) -> int:
+    return int(lines["left"].sum())
+
+
+def by_names(counts: Mapping[Names, Counts], afnemer: str) -> list[Counts]:
+    """The counts of the controles of one application."""
+    return [one for names, one in counts.items() if names[0] == afnemer]

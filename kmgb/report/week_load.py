@@ -1,0 +1,386 @@
+"""The store, at one moment -> the frozen data of the weekly report. What the store does not know is handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from kmgb.catalogue.fields import Catalogue, Entity
+from kmgb.catalogue.masking import masked_key
+from kmgb.report.causes import advice
+from kmgb.report.figures import judged_rows, standing_of
+from kmgb.report.files import report_name
+from kmgb.report.order import rank
+from kmgb.report.tally import WRONG, parted
+from kmgb.report.tasks import Known, tasks
+from kmgb.report.week import (
+    AfnemerWeek,
+    ControleLine,
+    Coverage,
+    DeliveryState,
+    Expiring,
+    HeatCell,
+    NormLine,
+    Role,
+    WeekCluster,
+    WeekFinding,
+    WeekReport,
+)
+from kmgb.report.week_counts import CRITICAL, WEEK, WEEKS, by_names, count_controles, together, trend
+from kmgb.report.week_words import afnemer_sentence, controle_sentence, week_sentence
+from kmgb.report.words import kind_words
+from kmgb.store.decisions import Action
+from kmgb.store.runs import QUARANTINE, History, StoredRun
+from kmgb.store.weekly import Weekly
+
+SHOWN_CRITICAL, SHOWN_TASKS, SHOWN_CLUSTERS, SOON = 60, 25, 15, timedelta(days=30)
+_OWN_TASKS = 500  # of the own application, for whoever works through them
+_COMPARED = ("sleutel", "vergeleken")
+# What a finding is about that may harm somebody, by the rank of its field.
+_SIGNALS = ("geheim", "overleden", "verhuisd")
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a weekly report needs beside the store.
+
+    `titles` of the applications that should have a controle, `states` of the deliveries, `norms` and how they are met.
+    """
+
+    zone: str
+    titles: Mapping[str, str]
+    states: tuple[DeliveryState, ...] = ()
+    norms: tuple[NormLine, ...] = ()
+
+
+def load_week(
+    history: History,
+    catalogue: Catalogue,
+    made: datetime,
+    beside: Beside,
+    role: Role = Role.GEGEVENSBEHEERDER,
+    afnemer: str | None = None,
+) -> WeekReport:
+    """The report of the week that ends at `made`, for a reader of this role.
+
+    A functioneel beheerder sees his own application (`afnemer`) only, with the values as they are.
+    """
+    page = _Week(history, catalogue, made, beside, role, afnemer)
+    return page.report()
+
+
+class _Week:
+    """The making of one report: what is read once and used in several places."""
+
+    def __init__(
+        self,
+        history: History,
+        catalogue: Catalogue,
+        made: datetime,
+        beside: Beside,
+        role: Role,
+        afnemer: str | None,
+    ) -> None:
+        self.history, self.catalogue, self.beside, self.role = history, catalogue, beside, role
+        self.made, self.since = made, made - WEEK
+        self.only = afnemer
+        self.weekly: Weekly = history.weekly(made)
+        self.runs = [one for one in history.as_of(moment=made) if afnemer in (None, one.afnemer)]
+        self.counts = count_controles(self.weekly, self.runs, self.since)
+        earlier = [one for one in history.as_of(moment=self.since) if afnemer in (None, one.afnemer)]
+        self.before = count_controles(history.weekly(self.since), earlier, self.since - WEEK)
+
+    def report(self) -> WeekReport:
+        lines = [self._controle(stored) for stored in self.runs]
+        own, others = [one for one in lines if one.own], [one for one in lines if not one.own]
+        names = {(one.afnemer, one.entity) for one in others}
+        total = together(count for name, count in self.counts.items() if name in names)
+        earlier = [count for name, count in self.before.items() if name in names]
+        before = together(earlier)
+        findings = self._findings(others)
+        clusters = self._clusters(others)
+        critical = sorted((one for one in findings if one.severity == CRITICAL), key=_gravest)
+        afnemers = self._afnemers(others, findings, clusters)
+        return WeekReport(
+            made=self.made,
+            since=self.since,
+            role=self.role,
+            zin=week_sentence(afnemers, total, before if earlier else None),
+            counts=total,
+            vorige=before,
+            afnemers=afnemers,
+            own=tuple(own),
+            critical=tuple(critical[:SHOWN_CRITICAL]),
+            critical_total=total.kritiek,
+            clusters=tuple(sorted(clusters, key=_heaviest)[:SHOWN_CLUSTERS]),
+            heat=self._heat(),
+            trend=trend(self._intervals(names), self.made, self.beside.zone),
+            deliveries=self._deliveries(),
+            expiring=self._expiring(),
+            norms=tuple(one for one in self.beside.norms if self.only in (None, one.naam)),
+            coverage=self._coverage(others),
+            fingerprints=self._fingerprints() if self.role == Role.AUDITOR else (),
+        )
+
+    # Controles and applications
+
+    def _controle(self, stored: StoredRun) -> ControleLine:
+        entity, counts = self.catalogue[stored.entity], self.counts[stored.afnemer, stored.entity]
+        own = stored.afnemer_id is None and stored.distributie_id is not None
+        outcome, fields = stored.outcome, stored.outcome.get("fields", ())
+        books = outcome.get("crosschecks", ())
+        among = (
+            max((book["rijen"] for book in books), default=0)
+            if own
+            else judged_rows(outcome.get("rows", {}), outcome.get("kinds", {}))
+        )
+        quarantined = stored.status == QUARANTINE
+        answers = stored.facts["coverage"]
+        compared = {_whole(one["field"], entity) for one in answers if one["coverage"] in _COMPARED}
+        return ControleLine(
+            afnemer=stored.afnemer,
+            titel=stored.facts["titel"],
+            entity=entity.name,
+            entity_label=entity.label,
+            run_id=stored.id,
+            finished=stored.finished,
+            stand=standing_of(quarantined=quarantined, grave=counts.kritiek, wrong=counts.open, among=among),
+            zin=controle_sentence(counts, among, entity.name, quarantined=quarantined),
+            counts=counts,
+            vergeleken=sum(int(line["vergeleken"]) for line in fields),
+            gelijk=sum(int(line["gelijk"]) for line in fields),
+            objecten=among,
+            velden=len(compared),
+            velden_totaal=len({_whole(one["field"], entity) for one in answers}),
+            page=report_name(stored),
+            peildatums=self._peildatums(stored),
+            own=own,
+        )
+
+    def _peildatums(self, stored: StoredRun) -> tuple[datetime, ...]:
+        ids = dict.fromkeys(one for one in (stored.distributie_id, stored.afnemer_id) if one is not None)
+        return tuple(self.history.delivery(number).peildatum for number in ids)
+
+    def _afnemers(
+        self, lines: Sequence[ControleLine], findings: Sequence[WeekFinding], clusters: Sequence[WeekCluster]
+    ) -> tuple[AfnemerWeek, ...]:
+        facts = {stored.afnemer: stored.facts for stored in self.runs}
+        found = []
+        for naam in dict.fromkeys(line.afnemer for line in lines):
+            own = tuple(line for line in lines if line.afnemer == naam)
+            counts = together(by_names(self.counts, naam))
+            earlier = by_names(self.before, naam)
+            before = together(earlier)
+            stand = min((line.stand for line in own), key=_gravity)
+            tasks_of = sorted((one for one in findings if one.afnemer == naam), key=_gravest)
+            of = sorted((one for one in clusters if one.afnemer == naam), key=_heaviest)
+            found.append(
+                AfnemerWeek(
+                    naam=naam,
+                    titel=facts[naam]["titel"],
+                    eigenaar=facts[naam]["eigenaar"],
+                    contact=facts[naam]["contact"],
+                    stand=stand,
+                    zin=afnemer_sentence(counts, before if earlier else None, own),
+                    counts=counts,
+                    vorige=before,
+                    controles=own,
+                    clusters=tuple(of[:SHOWN_CLUSTERS]),
+                    taken=tuple(tasks_of[: self._most]),
+                    taken_totaal=counts.open,
+                )
+            )
+        return tuple(sorted(found, key=lambda one: (_gravity(one.stand), -one.counts.kritiek, one.titel.casefold())))
+
+    # Findings and clusters
+
+    @property
+    def _most(self) -> int:
+        return _OWN_TASKS if self.role == Role.BEHEERDER else SHOWN_TASKS
+
+    def _findings(self, lines: Sequence[ControleLine]) -> list[WeekFinding]:
+        """The worst of every controle; none for who sees numbers only."""
+        if self.role == Role.MANAGER:
+            return []
+        chosen = self.weekly.worst(max(self._most, SHOWN_CRITICAL))
+        ids: dict[tuple[str, str], list[int]] = {}
+        for afnemer, entity, number in chosen.select("afnemer", "entity", "id").iter_rows():
+            ids.setdefault((afnemer, entity), []).append(number)
+        found: list[WeekFinding] = []
+        for line in lines:
+            if (line.afnemer, line.entity) in ids:
+                names = (line.afnemer, line.entity)
+                opened = parted(self.weekly.opened(names, line.run_id, ids[names])).filter(pl.col("part") == WRONG)
+                found += [self._finding(row, line) for row in opened.iter_rows(named=True)]
+        return found
+
+    def _finding(self, row: Mapping[str, Any], line: ControleLine) -> WeekFinding:
+        entity = self.catalogue[line.entity]
+        known = Known(self.catalogue, entity, {})
+        field, key_field = known.field(row["field"]), row["key_field"]
+        bare = self.role == Role.BEHEERDER
+        values = (row["distributie"], row["afnemer_value"])
+        shown = values if bare else tuple(known.shown(value, row["kind"], field, key_field) for value in values)
+        return WeekFinding(
+            id=row["id"],
+            afnemer=line.afnemer,
+            titel=line.titel,
+            entity=line.entity,
+            entity_label=line.entity_label,
+            key=row["key"] if bare else masked_key(row["key"], key_field, entity),
+            field=field.label if field else "",
+            kind=row["kind"],
+            rule=row["rule"] or "",
+            severity=row["severity"],
+            distributie=shown[0] or "",
+            afnemer_value=shown[1] or "",
+            cause=row["cause"],
+            next_step=row["next_step"] or "",
+            advies=advice(row["kind"], row["cause"], row["next_step"] or ""),
+            signaal=_signal(row, entity),
+            first_seen=row["first_seen"],
+            age=row["age"],
+            status=row["status"],
+            assigned=row["assigned"] or "",
+            reference=row["reference"] or "",
+        )
+
+    def _clusters(self, lines: Sequence[ControleLine]) -> list[WeekCluster]:
+        """What asks something of somebody, as clusters; examples only for who may see objects."""
+        found = []
+        for line in lines:
+            entity = self.catalogue[line.entity]
+            decided = self.weekly.decided((line.afnemer, line.entity), line.run_id)
+            grouped = self.history.clusters(line.run_id)
+            for one in tasks(grouped, parted(decided), Known(self.catalogue, entity, _titles(self.runs, line))):
+                if one.kind != "cosmetisch" and one.next_step != "wachten" and one.accepted < one.count:
+                    shown = replace(one, examples=(), pattern="") if self.role == Role.MANAGER else one
+                    found.append(WeekCluster(line.afnemer, line.titel, line.entity_label, line.run_id, shown))
+        return found
+
+    # Heat, deliveries, acceptances, coverage
+
+    def _heat(self) -> tuple[HeatCell, ...]:
+        cells = []
+        for stored in self.runs:
+            entity = self.catalogue[stored.entity]
+            for line in stored.outcome.get("fields", ()):
+                wrong = sum(int(line[name]) for name in ("afwijkend", "leeg_in_applicatie", "leeg_in_bron"))
+                field, titel = entity[line["field"]], stored.facts["titel"]
+                counted = (int(line["vergeleken"]), wrong)
+                cells.append(
+                    HeatCell(stored.afnemer, titel, entity.name, entity.label, field.name, field.label, *counted)
+                )
+        return tuple(cells)
+
+    def _intervals(self, names: set[tuple[str, str]]) -> pl.DataFrame:
+        afnemers = {afnemer for afnemer, _ in names}
+        found = self.weekly.intervals(self.made - WEEK * (WEEKS + 1))
+        return found.filter(pl.col("afnemer").is_in(sorted(afnemers)))
+
+    def _deliveries(self) -> tuple[DeliveryState, ...]:
+        return tuple(one for one in self.beside.states if self.only in (None, one.naam))
+
+    def _expiring(self) -> tuple[Expiring, ...]:
+        """Acceptances that hold now and end within a month."""
+        today = self.made.astimezone(ZoneInfo(self.beside.zone)).date()
+        stored = {(one.afnemer, one.entity): one for one in self.runs}
+        found = []
+        for names in sorted(self.weekly.with_decisions() & set(stored)):
+            decisions = self.weekly.decisions(names)
+            withdrawn = {decision.subject for decision in decisions}
+            held = self.weekly.decided(names, stored[names].id)["decision"].value_counts()
+            hides = dict(held.iter_rows())
+            for decision in decisions:
+                if (
+                    decision.action == Action.ACCEPTEREN
+                    and decision.id not in withdrawn
+                    and decision.last_day is not None
+                    and today <= decision.last_day <= today + SOON
+                ):
+                    about = self._about(decision.pattern, names[1])
+                    found.append(self._expiring_line(decision.id, stored[names], about, hides, decision.last_day))
+        return tuple(sorted(found, key=lambda one: (one.last_day, one.titel)))
+
+    def _expiring_line(
+        self, number: int, stored: StoredRun, about: str, hides: Mapping[int, int], last_day: date
+    ) -> Expiring:
+        label = self.catalogue[stored.entity].label
+        count = hides.get(number, 0)
+        return Expiring(number, stored.afnemer, stored.facts["titel"], label, about, count, last_day)
+
+    def _about(self, pattern: Any, entity: str) -> str:
+        """What an acceptance is about, without a value."""
+        if pattern is None:
+            return "één bevinding"
+        field = self.catalogue[entity][pattern.field].label if pattern.field else ""
+        kind = kind_words(pattern.kind).label if pattern.kind else ""
+        return " ".join(part for part in (field, kind) if part) or "een patroon"
+
+    def _coverage(self, lines: Sequence[ControleLine]) -> Coverage:
+        rows = [stored.outcome.get("rows", {}) for stored in self.runs if stored.afnemer_id is not None]
+        fields = [line for stored in self.runs for line in stored.outcome.get("fields", ())]
+        seen = {stored.afnemer for stored in self.runs}
+        today = self.made.astimezone(ZoneInfo(self.beside.zone)).date()
+        answers = [one for stored in self.runs for one in stored.facts["coverage"]]
+        return Coverage(
+            velden=sum(line.velden for line in lines),
+            velden_totaal=sum(line.velden_totaal for line in lines),
+            waarden=sum(line.vergeleken for line in lines),
+            afgekeurd=sum(one.get(f"{side}_afgekeurd", 0) for one in rows for side in ("distributie", "afnemer")),
+            onbeslist=sum(int(line["onbeslist"]) for line in fields),
+            in_quarantaine=sum(line.stand == "quarantaine" for line in lines),
+            zonder_controle=tuple(
+                title for name, title in self.beside.titles.items() if name not in seen and self.only in (None, name)
+            ),
+            wensen_verlopen=sum(
+                one["deadline"] is not None and date.fromisoformat(one["deadline"]) < today for one in answers
+            ),
+        )
+
+    def _fingerprints(self) -> tuple[tuple[str, str, str, int, str], ...]:
+        ids = dict.fromkeys(
+            number for one in self.runs for number in (one.distributie_id, one.afnemer_id) if number is not None
+        )
+        found = [self.history.delivery(number) for number in ids]
+        return tuple((one.afnemer, one.entity, one.manifest["file"], one.rows, one.sha256) for one in found)
+
+
+def _titles(runs: Sequence[StoredRun], line: ControleLine) -> dict[str, str]:
+    stored = next(one for one in runs if one.id == line.run_id)
+    return {book["code"]: book["titel"] for book in stored.outcome.get("crosschecks", ())}
+
+
+def _whole(name: str, entity: Entity) -> str:
+    return entity[name].part_of or name
+
+
+def _signal(row: Mapping[str, Any], entity: Entity) -> str:
+    """What a critical finding is about, as a steward asks for it first."""
+    place = rank(row["field"], entity)
+    if place < len(_SIGNALS):
+        return _SIGNALS[place]
+    of_key = entity.name == "personen" and (row["field"] == "bsn" or row["kind"] in ("sleutelverschil", "dubbel"))
+    return "bsn" if of_key else ""
+
+
+_ORDER = ("geheim", "overleden", "verhuisd", "bsn", "")
+_SEVERITIES = ("kritiek", "hoog", "normaal", "laag")
+_STANDS = ("kritiek", "quarantaine", "afwijkend", "niets", "in_orde")
+
+
+def _gravest(one: WeekFinding) -> tuple[int, int, int, int]:
+    return _SEVERITIES.index(one.severity), _ORDER.index(one.signaal), one.age, one.id
+
+
+def _heaviest(one: WeekCluster) -> tuple[int, bool, int]:
+    return _SEVERITIES.index(one.line.severity), one.line.cause != "veldtoewijzing", -one.line.count
+
+
+def _gravity(stand: str) -> int:
+    return _STANDS.index(stand)

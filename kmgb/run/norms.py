@@ -1,0 +1,124 @@
+"""The norms of the mappings beside what the runs found: met or not, and since when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from kmgb.mapping.model import EntiteitMapping
+from kmgb.mapping.model import Mapping as Veldtoewijzing
+from kmgb.mapping.norm import Norm
+from kmgb.report.figures import number, percent
+from kmgb.report.week import NormLine
+from kmgb.run.municipality import Municipality
+from kmgb.store.runs import DONE, StoredRun
+
+MET, NOT_MET, UNKNOWN = "gehaald", "niet gehaald", "niet te bepalen"
+_ORDER = (NOT_MET, UNKNOWN, MET)
+_LOOKED_BACK = 60  # runs of a controle in which is sought since when a norm is not met
+_WRONG = ("afwijkend", "leeg_in_applicatie", "leeg_in_bron")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one run says of one norm: values compared, equal and wrong."""
+
+    compared: int
+    equal: int
+    wrong: int
+
+
+def norm_lines(municipality: Municipality, moment: datetime) -> tuple[NormLine, ...]:
+    """Every norm of every mapping as of a moment; those that are not met first."""
+    zone = ZoneInfo(municipality.settings.timezone)
+    lines = [
+        line
+        for mapping in municipality.mappings.values()
+        for entity, plan in mapping.entiteit.items()
+        for line in _lines(municipality, mapping, entity, plan, moment, zone)
+    ]
+    return tuple(sorted(lines, key=lambda line: (_ORDER.index(line.woord), line.titel, line.entity_label, line.field)))
+
+
+def _lines(
+    municipality: Municipality,
+    mapping: Veldtoewijzing,
+    entity: str,
+    plan: EntiteitMapping,
+    moment: datetime,
+    zone: ZoneInfo,
+) -> Iterator[NormLine]:
+    norms: list[tuple[str, Norm]] = []
+    general = plan.norm or mapping.afnemer.norm
+    if general is not None:
+        norms.append(("", general))
+    norms += [(name, veld.norm) for name, veld in plan.velden.items() if veld.norm is not None]
+    if not norms:
+        return
+    listed = municipality.history.runs(mapping.naam, _LOOKED_BACK, entity=entity, status=DONE)
+    runs = [run for run in listed if run.finished <= moment]
+    known = municipality.catalogue[entity]
+    for name, norm in norms:
+        yield NormLine(
+            naam=mapping.naam,
+            titel=mapping.afnemer.titel,
+            entity_label=known.label,
+            field=known[name].label if name else "",
+            norm=_asked(norm),
+            werkelijk=_actual(_found(runs[0], name)) if runs else "nog niet vergeleken",
+            woord=_word(runs[0], name, norm) if runs else UNKNOWN,
+            sinds=_since(runs, name, norm, zone) if runs else None,
+        )
+
+
+def _found(run: StoredRun, name: str) -> _Found:
+    """All fields together, or one; nothing for a field that was not compared."""
+    fields: list[Mapping[str, Any]] = [line for line in run.outcome.get("fields", ()) if name in ("", line["field"])]
+    return _Found(
+        compared=sum(int(line["vergeleken"]) for line in fields),
+        equal=sum(int(line["gelijk"]) + int(line["cosmetisch"]) for line in fields),
+        wrong=sum(int(line[kind]) for line in fields for kind in _WRONG) + _rows(run, name),
+    )
+
+
+def _rows(run: StoredRun, name: str) -> int:
+    """Findings about whole rows count for the entity, not for a field."""
+    kinds = run.outcome.get("kinds", {})
+    return 0 if name else sum(kinds.get(kind, 0) for kind in ("ontbreekt", "overtollig", "dubbel", "sleutelverschil"))
+
+
+def _word(run: StoredRun, name: str, norm: Norm) -> str:
+    found = _found(run, name)
+    if not found.compared:
+        return UNKNOWN
+    enough = norm.percentage is None or found.equal * 100 >= norm.percentage * found.compared
+    few = norm.aantal is None or found.wrong <= norm.aantal
+    return MET if enough and few else NOT_MET
+
+
+def _since(runs: list[StoredRun], name: str, norm: Norm, zone: ZoneInfo) -> date:
+    """The day of the oldest of the last runs that all said the same."""
+    word, first = _word(runs[0], name, norm), runs[0]
+    for run in runs:
+        if _word(run, name, norm) != word:
+            break
+        first = run
+    return first.finished.astimezone(zone).date()
+
+
+def _asked(norm: Norm) -> str:
+    parts = []
+    if norm.percentage is not None:
+        parts.append(f"ten minste {f'{norm.percentage:g}'.replace('.', ',')} % gelijk")
+    if norm.aantal is not None:
+        parts.append(f"hoogstens {number(norm.aantal)} fout")
+    return ", ".join(parts)
+
+
+def _actual(found: _Found) -> str:
+    if not found.compared:
+        return "niet vergeleken"
+    return f"{percent(found.equal, found.compared)} van {number(found.compared)} gelijk, {number(found.wrong)} fout"

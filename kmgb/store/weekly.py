@@ -1,0 +1,212 @@
+"""All controles together at one moment, counted by the database: no value is opened unless it is asked for by number.
+
+Everything is as of the newest run of each controle that ended by that moment, so an older week reads the same later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Engine, Select, and_, case, func, or_, select
+
+from kmgb.catalogue.fields import SEVERITIES
+from kmgb.compare.kinds import Kind
+from kmgb.store.database import to_sql
+from kmgb.store.decisions import Decision, decisions_of
+from kmgb.store.findings import SOLVED
+from kmgb.store.life import chosen_at, decided_at
+from kmgb.store.schema import afwijking, besluit, run, versie
+from kmgb.store.secrets import Vault
+
+# Columns of a frame of counts.
+COUNT_COLUMNS: dict[str, pl.DataType] = {
+    "afnemer": pl.String(),
+    "entity": pl.String(),
+    "field": pl.String(),
+    "kind": pl.String(),
+    "severity": pl.String(),
+    "cause": pl.String(),
+    "next_step": pl.String(),
+    "opened": pl.Datetime("us"),
+    "returned": pl.Boolean(),
+    "count": pl.Int64(),
+}
+
+
+class Weekly:
+    """Reads the history of all controles at one moment. Nothing is written."""
+
+    def __init__(self, engine: Engine, vault: Vault, moment: datetime) -> None:
+        self._engine, self._vault, self.moment = engine, vault, moment
+
+    def standing(self) -> pl.DataFrame:
+        """How many findings stand open, by everything that is kept in the clear.
+
+        Columns: COUNT_COLUMNS; `opened` (UTC) is the end of the run that opened them, `returned`: closed once before.
+        """
+        latest, newest = self._latest(), self._newest()
+        opening = run.alias("opening")
+        by = (
+            afwijking.c.afnemer,
+            afwijking.c.entity,
+            afwijking.c.field,
+            versie.c.kind,
+            versie.c.severity,
+            versie.c.cause,
+            func.coalesce(versie.c.next_step, ""),
+            opening.c.finished,
+            case((afwijking.c.predecessor.is_(None), 0), else_=1),
+        )
+        statement = (
+            select(*by, func.count())
+            .select_from(afwijking)
+            .join(latest, _of(latest))
+            .join(newest, newest.c.id == afwijking.c.id)
+            .join(versie, and_(versie.c.afwijking_id == newest.c.id, versie.c.run_id == newest.c.run_id))
+            .join(opening, opening.c.id == afwijking.c.opened_run)
+            .group_by(*by)
+        )
+        frame = self._frame(statement, {**COUNT_COLUMNS, "returned": pl.Int64()})
+        return frame.with_columns(pl.col("returned") == 1)
+
+    def solved(self, since: datetime) -> pl.DataFrame:
+        """How many findings that stood at `since` were solved after it, by afnemer, entity and kind.
+
+        Columns: afnemer, entity, kind (as it was opened), count.
+        """
+        opening, closing = run.alias("opening"), run.alias("closing")
+        by = (afwijking.c.afnemer, afwijking.c.entity, versie.c.kind)
+        statement = (
+            select(*by, func.count())
+            .select_from(afwijking)
+            .join(opening, opening.c.id == afwijking.c.opened_run)
+            .join(closing, closing.c.id == afwijking.c.closed_run)
+            .join(versie, and_(versie.c.afwijking_id == afwijking.c.id, versie.c.run_id == afwijking.c.opened_run))
+            .where(
+                afwijking.c.closed_as == SOLVED,
+                opening.c.finished <= to_sql(since),
+                closing.c.finished > to_sql(since),
+                closing.c.finished <= to_sql(self.moment),
+            )
+            .group_by(*by)
+        )
+        names = ("afnemer", "entity", "kind")
+        return self._frame(statement, {**dict.fromkeys(names, pl.String()), "count": pl.Int64()})
+
+    def intervals(self, since: datetime) -> pl.DataFrame:
+        """The openings and closings of what was open at `since` or later, by moment.
+
+        Columns: afnemer, kind (as it was opened), opened, closed (null: it still stands), solved (0 or 1), count.
+        """
+        opening, closing = run.alias("opening"), run.alias("closing")
+        by = (
+            afwijking.c.afnemer,
+            versie.c.kind,
+            opening.c.finished,
+            closing.c.finished,
+            case((afwijking.c.closed_as == SOLVED, 1), else_=0),
+        )
+        statement = (
+            select(*by, func.count())
+            .select_from(afwijking)
+            .join(opening, opening.c.id == afwijking.c.opened_run)
+            .outerjoin(closing, closing.c.id == afwijking.c.closed_run)
+            .join(versie, and_(versie.c.afwijking_id == afwijking.c.id, versie.c.run_id == afwijking.c.opened_run))
+            .where(
+                opening.c.finished <= to_sql(self.moment),
+                or_(closing.c.finished.is_(None), closing.c.finished > to_sql(since)),
+            )
+            .group_by(*by)
+        )
+        schema: dict[str, pl.DataType] = {
+            "afnemer": pl.String(),
+            "kind": pl.String(),
+            "opened": pl.Datetime("us"),
+            "closed": pl.Datetime("us"),
+            "solved": pl.Int64(),
+            "count": pl.Int64(),
+        }
+        return self._frame(statement, schema)
+
+    def worst(self, most: int) -> pl.DataFrame:
+        """The numbers of the open findings of the highest severity, the newest first, `most` at most per controle.
+
+        Columns: afnemer, entity, id, kind, severity, cause.
+        """
+        latest, newest = self._latest(), self._newest()
+        gravity = case({name: place for place, name in enumerate(SEVERITIES)}, value=versie.c.severity, else_=9)
+        place = func.row_number().over(
+            partition_by=(afwijking.c.afnemer, afwijking.c.entity),
+            order_by=(gravity, afwijking.c.opened_run.desc(), afwijking.c.id),
+        )
+        names = ("afnemer", "entity", "id", "kind", "severity", "cause")
+        columns = [afwijking.c[name] if name in afwijking.c else versie.c[name] for name in names]
+        inner = (
+            select(*columns, place.label("place"))
+            .select_from(afwijking)
+            .join(latest, _of(latest))
+            .join(newest, newest.c.id == afwijking.c.id)
+            .join(versie, and_(versie.c.afwijking_id == newest.c.id, versie.c.run_id == newest.c.run_id))
+            .where(versie.c.kind != Kind.COSMETISCH)
+            .subquery()
+        )
+        statement = select(*(inner.c[name] for name in names)).where(inner.c.place <= most)
+        schema = {name: pl.Int64() if name == "id" else pl.String() for name in names}
+        return self._frame(statement, schema)
+
+    def opened(self, names: tuple[str, str], run_id: int, ids: Sequence[int]) -> pl.DataFrame:
+        """These findings with their values, as of this run. Columns: those of `findings_at`."""
+        with self._engine.connect() as connection:
+            return chosen_at(connection, self._vault, names, run_id, ids, self.moment)
+
+    def decided(self, names: tuple[str, str], run_id: int) -> pl.DataFrame:
+        """The findings that a decision may be about. Columns: those of `findings_at`."""
+        with self._engine.connect() as connection:
+            return decided_at(connection, self._vault, names, run_id, self.moment)
+
+    def with_decisions(self) -> set[tuple[str, str]]:
+        """The controles about which anything was decided up to the moment."""
+        statement = select(besluit.c.afnemer, besluit.c.entity).where(besluit.c.made <= to_sql(self.moment)).distinct()
+        with self._engine.connect() as connection:
+            return {(row.afnemer, row.entity) for row in connection.execute(statement)}
+
+    def decisions(self, names: tuple[str, str]) -> list[Decision]:
+        """What was decided about this controle up to the moment."""
+        with self._engine.connect() as connection:
+            return decisions_of(connection, self._vault, names, self.moment)
+
+    def _latest(self) -> Any:
+        """Subquery: the newest run of every controle. Columns: afnemer, entity, run_id."""
+        return (
+            select(run.c.afnemer, run.c.entity, func.max(run.c.id).label("run_id"))
+            .where(run.c.finished <= to_sql(self.moment))
+            .group_by(run.c.afnemer, run.c.entity)
+            .subquery("latest")
+        )
+
+    def _newest(self) -> Any:
+        """Subquery: what stands open, and the run of its newest version. Columns: id, run_id."""
+        latest = self._latest()
+        return (
+            select(afwijking.c.id, func.max(versie.c.run_id).label("run_id"))
+            .join(latest, _of(latest))
+            .join(versie, and_(versie.c.afwijking_id == afwijking.c.id, versie.c.run_id <= latest.c.run_id))
+            .where(
+                afwijking.c.opened_run <= latest.c.run_id,
+                or_(afwijking.c.closed_run.is_(None), afwijking.c.closed_run > latest.c.run_id),
+            )
+            .group_by(afwijking.c.id)
+            .subquery("newest")
+        )
+
+    def _frame(self, statement: Select[Any], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        with self._engine.connect() as connection:
+            rows = [tuple(row) for row in connection.execute(statement)]
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _of(latest: Any) -> Any:
+    return and_(latest.c.afnemer == afwijking.c.afnemer, latest.c.entity == afwijking.c.entity)
