@@ -1,8 +1,9 @@
 """The frozen data of a report -> one HTML page that needs nothing else.
 
-The templates stand in a folder that a municipality may change: `run.html` gets `report` (RunReport), `overzicht.html`
+The templates stand in a folder that a municipality may change. `run.html` gets `report` (RunReport), `overzicht.html`
 gets `overview` (Overview), `dekking.html` gets `page` (CoveragePage), `week.html` gets `week` (WeekReport) and
-`grafieken` (Charts), `week_applicatie.html` gets `week` and `afnemer` (AfnemerWeek), and nothing more. Beside that they may use:
+`grafieken` (Charts), `week_applicatie.html` gets `week` and `afnemer` (AfnemerWeek), and nothing more. Beside that they
+may use:
 
 filters   `getal` 1.234; `moment` maandag 16 november 2026, 06:12; `dag` the same without time; `kort` 16-11-2026 06:12;
           `cijferdag` 16-11-2026; `waarde` a value cut to what a table can hold; `lopend` blanks and line ends to single

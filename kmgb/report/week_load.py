@@ -39,6 +39,7 @@ from kmgb.store.runs import QUARANTINE, History, StoredRun
 from kmgb.store.weekly import Weekly
 
 SHOWN_CRITICAL, SHOWN_TASKS, SHOWN_CLUSTERS, SOON = 60, 25, 15, timedelta(days=30)
+_CLUSTERS = 60  # of one controle are looked at
 _OWN_TASKS = 500  # of the own application, for whoever works through them
 _COMPARED = ("sleutel", "vergeleken")
 # What a finding is about that may harm somebody, by the rank of its field.
@@ -256,7 +257,7 @@ class _Week:
         for line in lines:
             entity = self.catalogue[line.entity]
             decided = self.weekly.decided((line.afnemer, line.entity), line.run_id)
-            grouped = self.history.clusters(line.run_id)
+            grouped = self.history.clusters(line.run_id, _CLUSTERS)
             for one in tasks(grouped, parted(decided), Known(self.catalogue, entity, _titles(self.runs, line))):
                 if one.kind != "cosmetisch" and one.next_step != "wachten" and one.accepted < one.count:
                     shown = replace(one, examples=(), pattern="") if self.role == Role.MANAGER else one

@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Engine, Row, func, insert, select
+from sqlalchemy import Connection, Engine, Row, case, func, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from kmgb.catalogue.fields import SEVERITIES
+from kmgb.compare.kinds import Kind
 from kmgb.errors import StoreError
 from kmgb.store.database import from_sql, refusal, to_sql, writing
 from kmgb.store.decisions import Decisions
@@ -206,11 +208,19 @@ class History:
         with self.engine.connect() as connection:
             return changes_of(connection, stored.id)
 
-    def clusters(self, run_id: int) -> list[dict[str, Any]]:
+    def clusters(self, run_id: int, worst: int | None = None) -> list[dict[str, Any]]:
         """The clusters of a run, the largest first: number, field, kind, rule, severity, cause, transform, date,
         next_step, count, `from`, `to`, `street`, `evidence` (of its first finding) and `examples` (key, two values).
+
+        With `worst` so many that are more than another way of writing, of the highest severity and then the largest.
         """
-        statement = select(cluster).where(cluster.c.run_id == run_id).order_by(cluster.c.number)
+        statement = select(cluster).where(cluster.c.run_id == run_id)
+        if worst is None:
+            statement = statement.order_by(cluster.c.number)
+        else:
+            gravity = case({name: place for place, name in enumerate(SEVERITIES)}, value=cluster.c.severity, else_=9)
+            statement = statement.where(cluster.c.kind != Kind.COSMETISCH)
+            statement = statement.order_by(gravity, cluster.c.count.desc(), cluster.c.number).limit(worst)
         with self.engine.connect() as connection:
             return [self._opened_cluster(row._mapping) for row in connection.execute(statement)]
 
