@@ -32,7 +32,7 @@ def states(mapping: Mapping, entity: str, folder: Path, now: datetime, zone: str
 
     `folder` holds all deliveries; `zone` is that of the clock on which they are expected.
     """
-    known = manifests(folder, mapping.naam, entity)
+    known = [manifest for manifest in manifests(folder, mapping.naam, entity) if manifest.arrived <= now]
     expected = mapping.entiteit[entity].aanlevering.verwacht
     found: list[State] = []
     if expected is not None:
