@@ -75,8 +75,10 @@ def _lines(
 
 
 def _found(run: StoredRun, name: str) -> _Found:
-    """All fields together, or one; nothing for a field that was not compared."""
-    fields: list[Mapping[str, Any]] = [line for line in run.outcome.get("fields", ()) if name in ("", line["field"])]
+    """All fields together, or one with its parts; nothing for a field that was not compared."""
+    fields: list[Mapping[str, Any]] = [
+        line for line in run.outcome.get("fields", ()) if name in ("", line["field"], line["field"].partition(".")[0])
+    ]
     return _Found(
         compared=sum(int(line["vergeleken"]) for line in fields),
         equal=sum(int(line["gelijk"]) + int(line["cosmetisch"]) for line in fields),
