@@ -26,6 +26,7 @@ __all__ = ["ColumnNamesError", "DriverError", "Opened", "TooWideError"]
 
 WIDEST = 4000
 _WIDE = 65_536
+_BUFFER = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class _Session:
         asked = Read(
             statement,
             batch_size=rows or 65_535,
-            bytes=self.system.buffer,
+            bytes=_BUFFER,
             widest=widest,
             seconds=self.bron.tijdslimiet if self.bron.systeem in ("sqlserver", "odbc") else None,
             concurrent=rows is None,

@@ -60,7 +60,6 @@ class System:
     types: Callable[[sa.Subquery, Sequence[str]], sa.Select[Any]] | None = None
     text: Callable[[Column, sa.ColumnElement[Any]], sa.ColumnElement[Any]] | None = None
     shown: Callable[[str], Shown] = lambda _: Shown.AS_IS
-    buffer: int = 32 * 2**20
 
     def sql(self, statement: sa.Select[Any]) -> str:
         """The statement in this system's own words, values written in."""
@@ -245,7 +244,6 @@ SYSTEMS: Mapping[str, System] = {
             _text(sa.func.utc_timestamp(sa.literal_column("6")), mysql.CHAR).label("moment"),
         ),
         text=_mariadb_text,
-        buffer=8 * 2**20,  # drivers before 3.1.17 hold the whole result beside it
     ),
     "sqlite": System(
         driver="SQLite3",
