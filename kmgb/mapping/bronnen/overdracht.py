@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-# Only what can be the name of a secret: a password that somebody writes down here is refused, and never repeated.
-Geheim = Annotated[str, Field(pattern=r"^([a-z][a-z0-9]*(-[a-z0-9]+)*)?$", repr=False)]
+from kmgb.mapping.bronnen.geheim import Geheim
 
 
 class Overdracht(BaseModel):
