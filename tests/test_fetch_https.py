@@ -361,6 +361,26 @@ def test_a_server_that_trickles_is_cut_off_at_the_time_limit(tmp_path: Path, pap
     assert time.monotonic() - begun < 10
 
 
+def test_a_file_that_takes_longer_than_the_time_limit_goes_on_the_next_time(tmp_path: Path, papers: Papers) -> None:
+    ranges: list[str] = []
+
+    def slow(talk: Talk) -> None:
+        talk.say(starts(f"Content-Length: {len(CSV)}", 'ETag: "1"'))
+        talk.until_hung_up()
+
+    def rest(talk: Talk) -> None:
+        ranges.append(talk.header("range"))
+        span = f"Content-Range: bytes {len(HALF)}-{len(CSV) - 1}/{len(CSV)}"
+        length = f"Content-Length: {len(CSV) - len(HALF)}"
+        talk.say(starts(span, length, body=CSV[len(HALF) :], status="206 Partial Content"))
+
+    with raw(papers, slow, rest) as port:
+        peer = Peer(port, papers, tmp_path)
+        assert peer.refused(tijdslimiet=1.5, pogingen=3).transient
+        assert peer.fetch().path.read_bytes() == CSV
+    assert ranges == [f"bytes={len(HALF)}-"]
+
+
 def test_a_black_hole_runs_into_the_read_timeout(tmp_path: Path, papers: Papers) -> None:
     with raw(papers, Talk.until_hung_up) as port:
         error = Peer(port, papers, tmp_path).refused(time_out=0.3)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kmgb.errors import SourceError
 from kmgb.fetch.https_deadline import Deadline
 from kmgb.fetch.tls import certificate_fault
-from kmgb.fetch.transfer import InterruptedTransferError
+from kmgb.fetch.transfer import InterruptedTransferError, NotYetError
 from kmgb.mapping.bronnen.https import HttpsBron
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def hung_up(bron: HttpsBron) -> str:
 def too_late(bron: HttpsBron, place: str) -> SourceError:
     """The whole fetch takes longer than it may."""
     what = f"niet klaar binnen 'tijdslimiet' ({bron.tijdslimiet:g} seconden)."
-    return SourceError(f"{place}: {what} Haal opnieuw op, of verhoog 'tijdslimiet' in de bron.")
+    return NotYetError(f"{place}: {what} Haal opnieuw op, of verhoog 'tijdslimiet' in de bron.")
 
 
 def too_large(place: str, largest: int) -> SourceError:

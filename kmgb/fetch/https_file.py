@@ -38,10 +38,9 @@ def fetch_file(session: Session, into: Path) -> Fetched:
     except OSError as error:
         part.forget()
         raise on_our_side(error, bron.place, into) from None
-    except InterruptedTransferError:
-        raise  # what is there counts the next time
-    except SourceError:
-        part.forget()
+    except SourceError as error:
+        if not error.transient:  # else what is there counts the next time
+            part.forget()
         raise
     part.forget()
     return Fetched(into / told.name, told.peildatum, remarks=told.remarks)
@@ -65,12 +64,10 @@ def _arrived(session: Session, part: Part, companion: Promise) -> Told:
         check_content(part.path, told.name, told.promise)
         if not told.encoding:
             check_content(part.path, told.name, companion)
-    except InterruptedTransferError:
-        raise
-    except SourceError:
-        part.forget()
-        if not continued:
+    except SourceError as error:
+        if error.transient or not continued:
             raise
+        part.forget()
         return _arrived(session, part, companion)
     return told
 

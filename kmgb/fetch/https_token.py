@@ -48,8 +48,8 @@ def given(oauth: Oauth, content: bytes) -> Token:
     hint = "Controleer 'token_url' in 'oauth'."
     try:
         answer = json.loads(content)
-        text, kind = answer["access_token"], answer.get("token_type", "Bearer")
-        seconds = float(answer.get("expires_in", _LONGEST))
+        text, kind = answer["access_token"], answer.get("token_type") or "Bearer"
+        seconds = float(answer.get("expires_in") or _LONGEST)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise SourceError(f"{place}: het antwoord is geen token. {hint}") from None
     if not isinstance(text, str) or not text.isascii() or not text.isprintable() or not text.strip():
