@@ -122,7 +122,9 @@ def land(
     """
     plan = mapping.entiteit[entity]
     if formaat is not None:
-        plan = plan.model_copy(update={"aanlevering": plan.aanlevering.model_copy(update={"formaat": formaat})})
+        plan = plan.model_copy(
+            update={"aanlevering": plan.aanlevering.model_copy(update={"formaat": formaat, "codering": "utf-8"})}
+        )
     home = home_of(folder, mapping.naam, entity)
     home.mkdir(parents=True, exist_ok=True)
     _sweep(home)

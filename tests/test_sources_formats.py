@@ -93,7 +93,7 @@ def test_json_array_deep_in_an_object(reads: Reads) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64])
 def test_json_read_in_pieces_of_any_size(reads: Reads, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr("kmgb.sources.json_records._CHUNK", size)
+    monkeypatch.setattr("kmgb.sources.json_cursor._CHUNK", size)
     got = reads('[{"a": 1234, "b": "é\\u00e9"}, {"a": -0.50}]'.encode(), ["a", "b"], formaat="json").frame.collect()
     assert got.rows() == [(1, "1234", "éé", None), (2, "-0.50", None, None)]
 

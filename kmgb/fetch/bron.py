@@ -7,9 +7,11 @@ from pathlib import Path
 from kmgb.catalogue.fields import Entity
 from kmgb.fetch.database import DatabaseFacts, fetch_database, test_database
 from kmgb.fetch.fetched import Fetched
+from kmgb.fetch.https import fetch_https, probe_https
 from kmgb.fetch.transfer import Terms
 from kmgb.fetch.transfer_probe import TransferProbe, fetch_transfer, probe_transfer
 from kmgb.mapping.bronnen.database import DatabaseBron
+from kmgb.mapping.bronnen.https import HttpsBron
 from kmgb.mapping.model import Bron, EntiteitMapping
 from kmgb.sources.lookup import own_columns
 
@@ -19,6 +21,8 @@ def fetch(bron: Bron, plan: EntiteitMapping, name: str, into: Path, terms: Terms
 
     Raises: SourceError; SettingsError when a secret is missing.
     """
+    if isinstance(bron, HttpsBron):
+        return fetch_https(bron, plan, into, terms=terms)
     if not isinstance(bron, DatabaseBron):
         return fetch_transfer(bron, plan, into, terms=terms)
     fetched = fetch_database(
@@ -38,4 +42,6 @@ def probe(bron: Bron, plan: EntiteitMapping, entity: Entity, terms: Terms) -> Da
     """Who answers, what there is, and some masked rows; nothing is changed. Raises: SourceError; SettingsError."""
     if isinstance(bron, DatabaseBron):
         return test_database(bron, secrets=terms.secrets)
+    if isinstance(bron, HttpsBron):
+        return probe_https(bron, plan, entity, terms=terms)
     return probe_transfer(bron, plan, entity, terms=terms)

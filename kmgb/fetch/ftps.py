@@ -18,6 +18,7 @@ from kmgb.errors import SourceError
 from kmgb.fetch.complete import Remote
 from kmgb.fetch.fetched import Fetched
 from kmgb.fetch.secrets import secret
+from kmgb.fetch.tls import certificate_fault, tls_context
 from kmgb.fetch.transfer import GOES_ON, InterruptedTransferError, Terms, fetch_from
 from kmgb.mapping.bronnen.overdracht import FtpsBron
 from kmgb.mapping.model import EntiteitMapping
@@ -26,16 +27,6 @@ _CHUNK = 2**20
 _GOODBYE = 2.0  # seconds
 _LONGEST_LISTING = 2**26
 _STANDARD = Terms()
-# Numbers of OpenSSL (X509_V_ERR_...) and what they mean to whoever must act.
-_CERTIFICATE = {
-    9: "het certificaat van de server geldt nog niet. Controleer de klok van deze machine en die van de server.",
-    10: "het certificaat van de server is verlopen. Vraag de beheerder om een geldig certificaat.",
-    62: "het certificaat van de server staat op een andere naam. Controleer 'server' in de bron.",
-    64: "het certificaat van de server staat op een ander adres. Controleer 'server' in de bron.",
-}
-_UNTRUSTED = (
-    "het certificaat van de server wordt niet vertrouwd. Zet het certificaat van de uitgever in 'certificaten'."
-)
 _UNKNOWN_COMMAND = ("500", "501", "502", "504")
 
 
@@ -172,7 +163,7 @@ def _say_goodbye(data: socket.socket) -> None:
 def open_ftps(bron: FtpsBron, secrets: Path | None = None) -> Iterator[FtpsSite]:
     """A connection to the folder. Raises: SourceError; SettingsError when the secret is missing."""
     password = secret(bron.wachtwoord, secrets)
-    client = _Client(context=_context(bron), encoding="utf-8")
+    client = _Client(context=tls_context(bron.certificaten), encoding="utf-8")
     client.implicit = bron.impliciet
     try:
         _log_in(client, bron, password)
@@ -188,17 +179,6 @@ def open_ftps(bron: FtpsBron, secrets: Path | None = None) -> Iterator[FtpsSite]
 def fetch_ftps(bron: FtpsBron, plan: EntiteitMapping, into: Path, *, terms: Terms = _STANDARD) -> list[Fetched]:
     """The whole files that are due on the server, in `into`. Raises: SourceError; SettingsError for a secret."""
     return fetch_from(lambda: open_ftps(bron, terms.secrets), bron, plan, into, terms)
-
-
-def _context(bron: FtpsBron) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=bron.certificaten)
-    except (OSError, ssl.SSLError):
-        raise SourceError(
-            f"{bron.certificaten}: geen leesbare certificaten (PEM). Controleer 'certificaten'."
-        ) from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _log_in(client: _Client, bron: FtpsBron, password: SecretStr) -> None:
@@ -245,7 +225,7 @@ def _said(bron: FtpsBron) -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        raise SourceError(f"{place}: {_CERTIFICATE.get(error.verify_code, _UNTRUSTED)}") from None
+        raise SourceError(f"{place}: {certificate_fault(error, 'server')}") from None
     except TimeoutError:
         raise InterruptedTransferError(f"{place}: geen antwoord binnen {bron.time_out:g} seconden. {GOES_ON}") from None
     except ftplib.error_temp as error:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import stat
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from kmgb.errors import SourceError
-from kmgb.fetch.secrets import secret
+from kmgb.fetch.secrets import check_private, secret
 from kmgb.mapping.bronnen.overdracht import Overdracht
 
 ENCRYPTED = (".pgp", ".gpg")
@@ -80,8 +79,7 @@ def _private_key(bron: Overdracht, secrets: Path | None) -> Any:
     path = bron.pgp_sleutel or Path()
     phrase = secret(bron.pgp_wachtwoord, secrets).get_secret_value() if bron.pgp_wachtwoord else None
     try:
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise SourceError(f"{path}: deze privésleutel is ook voor anderen leesbaar. Doe: chmod 600 {path}")
+        check_private(path)
         return pysequoia.Tsk.from_bytes(path.read_bytes()).decryptor(phrase)
     except (OSError, RuntimeError):
         hint = "Controleer 'pgp_sleutel' en het geheim van 'pgp_wachtwoord'."

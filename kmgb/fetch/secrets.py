@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from kmgb.errors import SettingsError
+from kmgb.errors import SettingsError, SourceError
 
 PREFIX = "KMGB_GEHEIM_"
 
@@ -23,7 +23,7 @@ def secret(name: str, file: Path | None = None) -> SecretStr:
     if variable in os.environ:
         return SecretStr(os.environ[variable])
     if file is not None and file.exists():
-        if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if _others_can_read(file):
             raise SettingsError(f"{file}: dit bestand met geheimen is ook voor anderen leesbaar. Doe: chmod 600 {file}")
         try:
             known = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -33,3 +33,13 @@ def secret(name: str, file: Path | None = None) -> SecretStr:
             return SecretStr(known[name])
     place = f" of in {file}" if file is not None else ""
     raise SettingsError(f"Geheim {name!r} ontbreekt. Zet het in de omgeving als {variable}{place}.")
+
+
+def check_private(path: Path) -> None:
+    """Raises: SourceError when others can read the private key `path`; OSError when it is not there."""
+    if _others_can_read(path):
+        raise SourceError(f"{path}: deze privésleutel is ook voor anderen leesbaar. Doe: chmod 600 {path}")
+
+
+def _others_can_read(path: Path) -> bool:
+    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from kmgb.errors import SourceError
 from kmgb.fetch.complete import Remote
 from kmgb.fetch.fetched import Fetched
-from kmgb.fetch.secrets import secret
+from kmgb.fetch.secrets import check_private, secret
 from kmgb.fetch.transfer import GOES_ON, InterruptedTransferError, Terms, fetch_from
 from kmgb.mapping.bronnen.overdracht import SftpBron
 from kmgb.mapping.model import EntiteitMapping
@@ -165,8 +165,7 @@ def _private_key(bron: SftpBron, secrets: Path | None) -> asyncssh.SSHKey:
     path = bron.sleutel or Path()
     phrase = secret(bron.sleutelwachtwoord, secrets).get_secret_value() if bron.sleutelwachtwoord else None
     try:
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise SourceError(f"{path}: deze privésleutel is ook voor anderen leesbaar. Doe: chmod 600 {path}")
+        check_private(path)
         return asyncssh.read_private_key(path, phrase)
     except OSError:
         raise SourceError(f"{path}: de privésleutel is er niet of is niet te lezen. Controleer 'sleutel'.") from None

@@ -42,15 +42,22 @@ from kmgb.sources.delivered import Limits
 from kmgb.sources.dumps import moment_in_name
 
 ZONE = "Europe/Amsterdam"
-_PART = ".deel-"
+PART = ".deel-"
 _T = TypeVar("_T")
 GOES_ON = "Haal opnieuw op: wat er al is, wordt niet nog eens overgehaald."
 
 
 class InterruptedTransferError(SourceError):
-    """The source did not answer, or no longer: trying again may help, and goes on where it broke off."""
+    """The source did not answer, or no longer: trying again may help, and goes on where it broke off.
+
+    `wait`: so many seconds the source itself asks for before that.
+    """
 
     transient = True
+
+    def __init__(self, message: str, wait: float = 0.0) -> None:
+        self.wait = wait
+        super().__init__(message)
 
 
 class NothingNewError(SourceError):
@@ -88,6 +95,14 @@ class Site(Protocol):
 
     def remove(self, name: str) -> None:
         """Take a file away."""
+
+
+class Patient(Protocol):
+    """A source that says how often a connection is tried."""
+
+    @property
+    def pogingen(self) -> int:
+        """How often."""
 
 
 Opener = Callable[[], AbstractContextManager[Site]]
@@ -131,10 +146,7 @@ def fetch_from(opener: Opener, bron: Overdracht, plan: EntiteitMapping, into: Pa
     `into` is a folder that stays from one attempt to the next, so that a transfer can go on. A file that is not as
     promised is passed over with a remark, unless there is no other. Raises: SourceError.
     """
-    try:
-        into.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise _on_our_side(error, into.name, into.parent) from None
+    own_folder(into)
     view = retried(bron, terms, lambda: look(opener, bron, plan, terms))
     if not view.ready:
         raise _nothing_whole(view, bron, plan)
@@ -180,13 +192,21 @@ def pattern_of(bron: Overdracht, plan: EntiteitMapping) -> str:
     return pattern
 
 
-def retried(bron: Overdracht, terms: Terms, action: Callable[[], _T]) -> _T:
+def own_folder(into: Path) -> None:
+    """The folder is there afterwards, and only we may look into it. Raises: SourceError."""
+    try:
+        into.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise on_our_side(error, into.name, into.parent) from None
+
+
+def retried(bron: Patient, terms: Terms, action: Callable[[], _T]) -> _T:
     """What `action` gives, tried again with growing pauses as long as trying again may help."""
     for attempt in range(1, bron.pogingen):
         try:
             return action()
-        except InterruptedTransferError:
-            terms.pause(2.0 ** (attempt - 1))
+        except InterruptedTransferError as error:
+            terms.pause(max(error.wait, 2.0 ** (attempt - 1)))
     return action()
 
 
@@ -200,7 +220,7 @@ def download(site: Site, file: Remote, into: Path, progress: Progress) -> tuple[
         done = _append(site, file, part, had, progress)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise _on_our_side(error, file.name, into) from None
+        raise on_our_side(error, file.name, into) from None
     if done > file.size:
         part.unlink()
         raise _changed(site, file)
@@ -233,12 +253,12 @@ def _fetch(
     try:
         if is_encrypted(file.name):
             path = decrypted(path, file.name, bron, terms.secrets)
-        with _scratch(into, name) as scratch:
+        with scratch_for(into, name) as scratch:
             check_meaning(path, name, promise, plan, terms.limits, scratch, terms.zone)
         path.replace(into / name)
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise _on_our_side(error, file.name, into) from None
+        raise on_our_side(error, file.name, into) from None
     except SourceError:
         path.unlink(missing_ok=True)
         raise
@@ -246,7 +266,7 @@ def _fetch(
 
 
 @contextmanager
-def _scratch(into: Path, name: str) -> Iterator[Path]:
+def scratch_for(into: Path, name: str) -> Iterator[Path]:
     """A folder for copies of one file. What a killed attempt left there is taken away by the next."""
     folder = into / f".lees-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -321,8 +341,8 @@ def _part(place: str, file: Remote, into: Path) -> Path:
     """The hidden name of this file as it is at the source; parts of what it was earlier are taken away."""
     where = hashlib.sha256(f"{place}\0{file.name}".encode()).hexdigest()[:16]
     state = hashlib.sha256(f"{file.size}\0{file.changed}".encode()).hexdigest()[:8]
-    part = into / f"{_PART}{where}-{state}"
-    for other in into.glob(f"{_PART}{where}-*"):
+    part = into / f"{PART}{where}-{state}"
+    for other in into.glob(f"{PART}{where}-*"):
         if other != part or other.stat().st_size > file.size:
             other.unlink()
     return part
@@ -355,7 +375,8 @@ def _nothing_whole(view: View, bron: Overdracht, plan: EntiteitMapping) -> Sourc
     return error
 
 
-def _on_our_side(error: OSError, name: str, into: Path) -> SourceError:
+def on_our_side(error: OSError, name: str, into: Path) -> SourceError:
+    """What a disk of ours that is full or closed means, for whoever fetched the file `name`."""
     if error.errno in DISK_FULL:
         return SourceError(f"{name}: de schijf met {into} is vol. Maak ruimte en haal opnieuw op.")
     return SourceError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,14 +23,14 @@ from kmgb.fetch.pgp import decrypted, is_encrypted, plain_name
 from kmgb.fetch.sftp import open_sftp
 from kmgb.fetch.transfer import Opener, Terms, download, fetch_from, look, retried
 from kmgb.mapping.bronnen.overdracht import FtpsBron, MapBron, Overdracht, SftpBron
-from kmgb.mapping.model import EntiteitMapping
+from kmgb.mapping.model import Aanlevering, EntiteitMapping
 from kmgb.sources.delivered import Limits
 from kmgb.sources.lookup import own_columns
 from kmgb.sources.read import read, reading
 
 SAMPLE_ROWS = 5
 _BEGIN = 2**18
-_LARGEST = 2**29
+LARGEST_SAMPLE = 2**29
 _LINES = ("csv", "vast", "jsonl", "lo3")
 _PACKED = (b"PK\x03\x04", b"\x1f\x8b")
 _STANDARD = Terms()
@@ -98,7 +99,7 @@ def probe_transfer(
     with tempfile.TemporaryDirectory(prefix="kmgb-test-") as scratch:
         try:
             path = _begin(opener, bron, newest, plan, Path(scratch), terms)
-            return _looked_into(empty, path, newest.name, plan, entity, terms.limits)
+            return looked_into(empty, path, newest.name, plan, entity, terms.limits)
         except SourceError as error:
             return replace(empty, sample=newest.name, remarks=(str(error),))
 
@@ -109,25 +110,12 @@ def _seen(file: Remote, why_not: str) -> Seen:
 
 def _begin(opener: Opener, bron: Overdracht, file: Remote, plan: EntiteitMapping, scratch: Path, terms: Terms) -> Path:
     """Enough of the file to read some rows: whole lines from its begin, or all of it where a begin says nothing."""
-    reader = plan.aanlevering
-    if (
-        not is_encrypted(file.name)
-        and reader.formaat in _LINES
-        and not reader.codering.lower().startswith(("utf-16", "utf-32", "utf16", "utf32"))
-    ):
-        begin = b""
+    if not is_encrypted(file.name) and begin_says_enough(plan.aanlevering):
         with opener() as site, closing(site.read(file.name, 0)) as chunks:
-            for chunk in chunks:
-                begin += chunk
-                if len(begin) >= _BEGIN or begin.startswith(_PACKED):
-                    break
-        if not begin.startswith(_PACKED):
-            path = scratch / file.name
-            path.write_bytes(begin if len(begin) >= file.size else begin[: begin.rfind(b"\n") + 1])
+            path = keep_begin(chunks, scratch / file.name)
+        if path is not None:
             return path
-    if file.size > _LARGEST:
-        hint = "Haal het met 'kmgb pull' op om erin te kijken."
-        raise SourceError(f"{file.name}: {file.size} bytes is voor een test te groot om over te halen. {hint}")
+    check_sample_size(file.name, file.size)
     with opener() as site:
         part, _ = download(site, file, scratch, terms.progress)
     if is_encrypted(file.name):
@@ -135,9 +123,37 @@ def _begin(opener: Opener, bron: Overdracht, file: Remote, plan: EntiteitMapping
     return part.rename(scratch / plain_name(file.name))
 
 
-def _looked_into(
+def begin_says_enough(reader: Aanlevering) -> bool:
+    """True when some rows can be read from the begin of a file: it has lines, and a line feed is one byte."""
+    wide = ("utf-16", "utf-32", "utf16", "utf32")
+    return reader.formaat in _LINES and not reader.codering.lower().startswith(wide)
+
+
+def keep_begin(chunks: Iterable[bytes], path: Path) -> Path | None:
+    """The file `path` with whole lines from the begin of what comes; None when that is packed."""
+    begin, whole = b"", True
+    for chunk in chunks:
+        begin += chunk
+        if len(begin) >= _BEGIN or begin.startswith(_PACKED):
+            whole = False
+            break
+    if begin.startswith(_PACKED):
+        return None
+    path.write_bytes(begin if whole else begin[: begin.rfind(b"\n") + 1])
+    return path
+
+
+def check_sample_size(name: str, size: int) -> None:
+    """Raises: SourceError when a file is too large to fetch whole just to look into it."""
+    if size > LARGEST_SAMPLE:
+        hint = "Haal het met 'kmgb pull' op om erin te kijken."
+        raise SourceError(f"{name}: {size} bytes is voor een test te groot om over te halen. {hint}")
+
+
+def looked_into(
     probe: TransferProbe, path: Path, name: str, plan: EntiteitMapping, entity: Entity, limits: Limits
 ) -> TransferProbe:
+    """The probe with the columns and some masked rows of the file `path`. Raises: SourceError."""
     columns = read(path, plan.aanlevering, (), limits, path.parent / "kolommen").columns
     wanted = own_columns(plan)
     shown = [column for column in wanted if column in columns]

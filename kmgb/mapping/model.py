@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 
 from kmgb.mapping.aanleveren import Aanleveren
 from kmgb.mapping.bronnen.database import DatabaseBron
+from kmgb.mapping.bronnen.https import HttpsBron
 from kmgb.mapping.bronnen.overdracht import FtpsBron, MapBron, SftpBron
 from kmgb.mapping.norm import Norm
 from kmgb.mapping.verwacht import Verwacht
@@ -45,7 +46,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
 # Where the dumps of an entity are fetched; `soort` says which of these it is.
-Bron = Annotated[DatabaseBron | MapBron | SftpBron | FtpsBron, Field(discriminator="soort")]
+Bron = Annotated[DatabaseBron | MapBron | SftpBron | FtpsBron | HttpsBron, Field(discriminator="soort")]
 
 
 class _Model(BaseModel):

@@ -6,36 +6,18 @@ joined with "|", and so is each leaf of a list of objects (an object without tha
 
 from __future__ import annotations
 
-import codecs
-import json
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import Any, TextIO
 
 from kmgb.mapping.model import Aanlevering
 from kmgb.sources.archive import is_zip, members
 from kmgb.sources.batches import Record, deliver_nested
-from kmgb.sources.delivered import Delivered, Limits, RefusedError, size_of
+from kmgb.sources.delivered import Delivered, Limits, size_of
 from kmgb.sources.encoding import undecodable
+from kmgb.sources.json_cursor import BLANK, DECODER, DoubleKeyError, JsonCursor
 
-_CHUNK = 2**18
-_BLANK = " \t\n\r"
 _BROKEN = "record is geen geldige JSON"
-
-
-class _DoubleKeyError(ValueError):
-    """An object names one key twice: which value holds cannot be told."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise _DoubleKeyError
-    return result
-
-
-# Numbers stay the text they were: a 40-digit number is whole, 7.10 does not become 7.1.
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=str)
 
 
 def read_jsonl(path: Path, reader: Aanlevering, needed: Collection[str], limits: Limits, scratch: Path) -> Delivered:
@@ -43,7 +25,7 @@ def read_jsonl(path: Path, reader: Aanlevering, needed: Collection[str], limits:
     size_of(path)
     encoding = "utf-8-sig" if reader.codering == "utf-8" else reader.codering
     with path.open(encoding=encoding, newline="\n") as stream:
-        records = (parse_line(line) for line in _lines(path, stream, reader) if line.strip(_BLANK))
+        records = (parse_line(line) for line in _lines(path, stream, reader) if line.strip(BLANK))
         return deliver_nested(path, _whole(records, needed), needed, limits, scratch)
 
 
@@ -54,15 +36,15 @@ def read_json(path: Path, reader: Aanlevering, needed: Collection[str], limits: 
         records = _zipped(path, reader, limits, scratch)
         return deliver_nested(path, _whole(records, needed), needed, limits, scratch)
     with path.open("rb") as stream:
-        elements = _Cursor(path, stream, reader.codering).elements(reader.record)
+        elements = JsonCursor(path, stream, reader.codering).elements(reader.record)
         return deliver_nested(path, _whole(map(_record, elements), needed), needed, limits, scratch)
 
 
 def parse_line(text: str) -> Record:
     """The record in one line of JSON."""
     try:
-        value = _DECODER.decode(text)
-    except _DoubleKeyError:
+        value = DECODER.decode(text)
+    except DoubleKeyError:
         return {}, "record noemt een sleutel twee keer"
     except (ValueError, RecursionError):
         return {}, _BROKEN
@@ -154,109 +136,7 @@ def _zipped(path: Path, reader: Aanlevering, limits: Limits, scratch: Path) -> I
 
 def _member(content: bytes, reader: Aanlevering) -> Iterable[Record]:
     encoding = "utf-8-sig" if reader.codering == "utf-8" else reader.codering
-    value = _DECODER.decode(content.decode(encoding))
+    value = DECODER.decode(content.decode(encoding))
     for part in reader.record.split(".") if reader.record else ():
         value = value.get(part) if isinstance(value, dict) else None
     return map(_record, value if isinstance(value, list) else [value])
-
-
-class _Cursor:
-    """A place in a JSON text that is read piece by piece, so that an array of any length needs little memory."""
-
-    def __init__(self, path: Path, stream: IO[bytes], encoding: str) -> None:
-        self._path, self._stream, self._encoding = path, stream, encoding
-        self._decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
-        self._text, self._at, self._lines, self._done = "", 0, 1, False
-
-    def elements(self, record: str) -> Iterator[Any]:
-        """The elements of the array at the dotted path `record`, one by one."""
-        for part in record.split(".") if record else ():
-            self._enter(part, record)
-        if self._peek() != "[":
-            hint = "Noem met 'record' het pad naar de lijst met records."
-            raise RefusedError(self._path, "record", f"op de plaats {record or 'bovenaan'!r} staat geen lijst.", hint)
-        self._at += 1
-        yield from self._items()
-        if not record and self._peek():
-            raise self._broken("na het einde van de lijst staat nog meer")
-
-    def _items(self) -> Iterator[Any]:
-        if self._peek() == "]":
-            self._at += 1
-            return
-        while True:
-            yield self._value()
-            mark = self._peek()
-            self._at += 1
-            if mark == "]":
-                return
-            if mark != ",":
-                raise self._broken("een komma of ] ontbreekt")
-
-    def _enter(self, part: str, record: str) -> None:
-        """Go to the value of key `part` of the object here, past the keys before it."""
-        if self._peek() != "{":
-            raise RefusedError(self._path, "record", f"het pad {record!r} is er niet.", "Corrigeer 'record'.")
-        self._at += 1
-        seen: list[str] = []
-        while self._peek() == '"':
-            key = self._value()
-            if self._peek() != ":":
-                raise self._broken("een dubbele punt ontbreekt")
-            self._at += 1
-            if key == part:
-                return
-            seen.append(key)
-            self._value()
-            if self._peek() == ",":
-                self._at += 1
-        raise RefusedError(self._path, "record", f"het pad {record!r} is er niet ({part!r} ontbreekt).")
-
-    def _peek(self) -> str:
-        """The next character that is not blank; empty at the end."""
-        while True:
-            while self._at < len(self._text) and self._text[self._at] in _BLANK:
-                self._at += 1
-            if self._at < len(self._text) or not self._more():
-                return self._text[self._at : self._at + 1]
-
-    def _value(self) -> Any:
-        self._peek()
-        while True:
-            try:
-                value, end = _DECODER.raw_decode(self._text, self._at)
-            except _DoubleKeyError:
-                raise self._broken("een object noemt een sleutel twee keer") from None
-            except RecursionError:
-                raise self._broken("de nesting is te diep") from None
-            except json.JSONDecodeError as error:
-                if not self._unfinished(error) or not self._more():
-                    raise self._broken("een waarde is onvolledig of ongeldig") from None
-                continue
-            # A number that touches the end of what was read may go on in the next piece.
-            if end < len(self._text) or not self._more():
-                self._at = end
-                return value
-
-    def _unfinished(self, error: json.JSONDecodeError) -> bool:
-        """True when the fault may just be that the text stops here: then reading on helps."""
-        return error.msg.startswith("Unterminated") or error.pos >= len(self._text) - 16
-
-    def _more(self) -> bool:
-        """Read on; twice as much as is held, so that one large value is not tried over and over."""
-        if self._done:
-            return False
-        chunk = self._stream.read(max(_CHUNK, 2 * (len(self._text) - self._at)))
-        self._done = not chunk
-        try:
-            text = self._decoder.decode(chunk, final=self._done)
-        except UnicodeDecodeError as error:
-            raise undecodable(self._path, self._encoding, error, self._lines) from None
-        self._lines += text.count("\n")
-        self._text, self._at = self._text[self._at :] + text, 0
-        return True
-
-    def _broken(self, what: str) -> RefusedError:
-        line = self._lines - self._text.count("\n", self._at)
-        hint = "Vraag een nieuwe aanlevering."
-        return RefusedError(self._path, "json", f"geen geldige JSON op regel {line}: {what}.", hint)

@@ -10,11 +10,11 @@ from pydantic import AfterValidator, Field
 _NAME = re.compile(r"([a-z][a-z0-9]*(-[a-z0-9]+)*)?")
 
 
-def _only_a_name(name: str) -> str:
+def only_a_name(name: str) -> str:
     """A password that somebody writes down here is refused, and never repeated."""
     if not _NAME.fullmatch(name):
         raise ValueError("moet de naam van een geheim zijn (kleine letters, cijfers, streepjes), niet het geheim zelf")
     return name
 
 
-Geheim = Annotated[str, AfterValidator(_only_a_name), Field(repr=False)]
+Geheim = Annotated[str, AfterValidator(only_a_name), Field(repr=False)]
