@@ -21,6 +21,7 @@ import polars as pl
 import pytest
 from servers_db import SECRET, Server, db_secret, mariadb, postgresql
 from servers_files import Sshd, running
+from servers_https import App, Papers, as_json, serving
 
 from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.errors import KmgbError, SourceError
@@ -461,3 +462,20 @@ def test_nothing_of_an_earlier_folder_is_needed(town: Town) -> None:
     town.pull()
     shutil.rmtree(town.folder / "data")
     assert town.pull()[0].accepted
+
+
+def test_a_paged_endpoint_lands_as_lines_whatever_the_mapping_says_of_files(town: Town, tmp_path: Path) -> None:
+    papers, app = Papers(tmp_path / "papieren"), App()
+    people = [{"bsn": bsn, "naam": naam + "é"} for bsn, naam in ROWS]
+    app.answers["/personen"] = as_json({"lijst": people[:2], "volgende": "/personen2"})
+    app.answers["/personen2"] = as_json({"lijst": people[2:]})
+    with serving(app, papers) as port:
+        town.write(
+            "sociaal",
+            f'[aanlevering]\ncodering = "cp1252"\n[bron]\nsoort = "https"\nurl = "https://localhost:{port}/personen"\n'
+            f'certificaten = "{papers.ca}"\npaginas = {{ records = "lijst", volgende = "volgende" }}',
+        )
+        (landed,) = town.pull()
+    assert landed.accepted
+    assert rows_of(landed) == [(one["bsn"], one["naam"]) for one in people]
+    assert town.waiting() == []
