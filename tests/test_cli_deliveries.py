@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyodbc
 import pytest
+from servers_db import need
 from typer.testing import CliRunner, Result
 
 from kmgb.cli.main import app
@@ -121,3 +125,29 @@ def test_ispiegel_is_imported_once(shared: Path, tmp_path: Path) -> None:
     again = CliRunner().invoke(app, words)
     assert "staat er al. Kies een andere map met --uit, of --overschrijven." in str(again.exception)
     assert CliRunner().invoke(app, [*words, "--overschrijven"]).exit_code == 0
+
+
+@pytest.mark.parametrize("how", ["text", "name"])
+def test_i_spiegel_is_also_read_from_its_own_database(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The published tables in a real database, reached over ODBC, give the same as the exported files."""
+    need("SQLite3" if "SQLite3" in pyodbc.drivers() else None)
+    csv.field_size_limit(2**24)
+    with sqlite3.connect(tmp_path / "ispiegel.db") as connection:
+        for path in (shared / "data" / "ispiegel").glob("ISPIEGEL_*.csv"):
+            with path.open(encoding="utf-8", newline="") as stream:
+                head, *rows = [row for row in csv.reader(stream) if row]
+            connection.execute(f"create table {path.stem} ({', '.join(f'{name} text' for name in head)})")
+            connection.executemany(f"insert into {path.stem} values ({', '.join('?' * len(head))})", rows)
+    connection.close()
+    (tmp_path / "odbc.ini").write_text(f"[SPIEGEL]\nDriver = SQLite3\nDatabase = {tmp_path / 'ispiegel.db'}\n")
+    monkeypatch.setenv("ODBCINI", str(tmp_path / "odbc.ini"))
+    where = f"Driver={{SQLite3}};Database={tmp_path / 'ispiegel.db'}" if how == "text" else "SPIEGEL"
+    written = []
+    for source, folder in ((str(shared / "data" / "ispiegel"), "map"), (where, "odbc")):
+        done = CliRunner().invoke(app, ["mapping", "import-ispiegel", source, "--uit", str(tmp_path / folder)])
+        assert done.exit_code == 0, done.output
+        written.append({path.name: path.read_text(encoding="utf-8") for path in (tmp_path / folder).iterdir()})
+    assert written[0] == written[1]
+    assert len(written[0]) == 5

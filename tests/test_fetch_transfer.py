@@ -221,7 +221,12 @@ def test_links_hidden_and_unfinished_names_are_no_deliveries(drop: Path, tmp_pat
 
 def test_a_watched_folder_gives_every_file_once_and_tells_once_what_is_wrong(tmp_path: Path) -> None:
     drop, stop, seen = tmp_path / "uit", threading.Event(), []
-    for found in watch_folder(folder_source(drop), PLAN, tmp_path / "in", stop, terms=TERMS):
+    bron = folder_source(drop)
+
+    def take() -> list[Fetched]:
+        return fetch_folder(bron, PLAN, tmp_path / "in", terms=TERMS)
+
+    for found in watch_folder(bron, PLAN, stop, take, terms=TERMS):
         if isinstance(found, SourceError):
             seen.append(str(found))
             drop.mkdir()

@@ -479,3 +479,17 @@ def test_a_paged_endpoint_lands_as_lines_whatever_the_mapping_says_of_files(town
     assert landed.accepted
     assert rows_of(landed) == [(one["bsn"], one["naam"]) for one in people]
     assert town.waiting() == []
+
+
+def test_a_followed_folder_lands_every_file_as_it_comes_until_it_is_interrupted(town: Town) -> None:
+    town.write("sociaal", folder_source(town, na_afloop="verplaatsen"), peildatum_uit_naam="'(\\d{8})'")
+    process = town.kmgb("pull", "sociaal", "--volg")
+    for day, count in (("20261123", 3), ("20261124", 2)):
+        put(town, f"personen_{day}.csv", ROWS * 10 if count == 3 else [*ROWS * 9, ("999990044", "Nieuw")])
+        _wait_for(lambda day=day: (town.folder / "uit" / "verwerkt" / f"personen_{day}.csv").exists())  # type: ignore[misc]
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out.count("sociaal, personen: aanlevering") == 2
+    assert "Traceback" not in err
+    assert len(town.landed()) == 2

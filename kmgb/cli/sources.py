@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -15,9 +17,10 @@ from kmgb.fetch.bron import probe
 from kmgb.fetch.database import DatabaseFacts
 from kmgb.fetch.transfer_probe import TransferProbe
 from kmgb.landing import Landed
+from kmgb.mapping.bronnen.overdracht import MapBron
 from kmgb.mapping.model import Mapping
 from kmgb.run.municipality import Municipality
-from kmgb.run.pull import Pulled, pull, terms
+from kmgb.run.pull import Pulled, pull, terms, watch
 
 REFUSED = 3
 
@@ -43,9 +46,15 @@ def pull_all(
     context: typer.Context,
     afnemers: Annotated[list[str] | None, typer.Argument(help="namen van afnemers; leeg is alle met een bron")] = None,
     entity: _Entity = "",
+    volg: Annotated[
+        bool, typer.Option("--volg", help="blijf de afhaalmappen volgen en haal op zodra een bestand heel is")
+    ] = False,
 ) -> None:
     """Exit 3 when something could not be fetched or went into quarantaine; what did come stays."""
     municipality, refused = opened(context), False
+    if volg:
+        _follow(municipality, tuple(afnemers or ()), entity)
+        return
     for mapping, one in chosen(municipality, tuple(afnemers or ()), entity):
         name = f"{mapping.naam}, {one}"
         try:
@@ -57,6 +66,38 @@ def pull_all(
             continue
         refused |= _say_pulled(name, pulled, municipality)
     raise typer.Exit(REFUSED if refused else 0)
+
+
+def _follow(municipality: Municipality, names: Sequence[str], entity: str) -> None:
+    """Watch until ctrl-C; each folder in a thread of its own, each line as it comes."""
+    folders = [
+        (mapping, one)
+        for mapping, one in chosen(municipality, names, entity)
+        if isinstance(mapping.entiteit[one].bron, MapBron)
+    ]
+    if not folders:
+        raise SettingsError('Hier is geen afhaalmap bij: volgen kan alleen bij een bron met soort = "map".')
+    stop = threading.Event()
+
+    def follow(mapping: Mapping, one: str) -> None:
+        for told in watch(municipality, mapping, one, stop):
+            name = f"{mapping.naam}, {one}"
+            if isinstance(told, KmgbError):
+                fail(f"{name}: {told}")
+            else:
+                _say_pulled(name, told, municipality)
+
+    say(f"{len(folders)} {'map' if len(folders) == 1 else 'mappen'} gevolgd; stop met ctrl-C.")
+    with ThreadPoolExecutor(len(folders)) as pool:
+        running = [pool.submit(follow, *folder) for folder in folders]
+        try:
+            # A wait without an end may not be woken by ctrl-C when another thread is the one that gets the signal.
+            while wait(running, timeout=0.5, return_when=FIRST_EXCEPTION).not_done:
+                pass
+        finally:
+            stop.set()
+        for one in running:
+            one.result()
 
 
 @app.command(name="test", help="Maak verbinding met de bron en kijk: server, versie, kolommen en gemaskeerde rijen.")

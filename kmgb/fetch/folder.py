@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from kmgb.errors import SourceError
 from kmgb.fetch.complete import Remote
@@ -15,6 +16,7 @@ from kmgb.fetch.transfer import InterruptedTransferError, Terms, fetch_from, loo
 from kmgb.mapping.bronnen.overdracht import MapBron
 from kmgb.mapping.model import EntiteitMapping
 
+_T = TypeVar("_T")
 _CHUNK = 2**20
 _STANDARD = Terms()
 
@@ -71,12 +73,17 @@ def fetch_folder(bron: MapBron, plan: EntiteitMapping, into: Path, *, terms: Ter
 
 
 def watch_folder(
-    bron: MapBron, plan: EntiteitMapping, into: Path, stop: threading.Event, *, terms: Terms = _STANDARD
-) -> Iterator[Fetched | SourceError]:
-    """Every file as soon as it is whole, until `stop` is set; why one is not taken is given once, and watching goes on.
+    bron: MapBron,
+    plan: EntiteitMapping,
+    stop: threading.Event,
+    take: Callable[[], Iterable[_T]],
+    *,
+    terms: Terms = _STANDARD,
+) -> Iterator[_T | SourceError]:
+    """What `take` gives, every time that a file has become whole, until `stop` is set.
 
-    The folder is looked at every `rust` seconds, at least once a second: a share does not tell of a change by itself.
-    A file that stays where it is comes once.
+    Why one is not taken is given once, and watching goes on. The folder is looked at every `rust` seconds, at least
+    once a second: a share does not tell of a change by itself. A file that stays where it is comes once.
     """
     seen: tuple[Remote, ...] = ()
     said = ""
@@ -85,7 +92,7 @@ def watch_folder(
             ready = look(lambda: open_folder(bron), bron, plan, terms).ready
             if set(ready) - set(seen):
                 seen = ready
-                yield from fetch_folder(bron, plan, into, terms=terms)
+                yield from take()
             said = ""
         except SourceError as error:
             if str(error) != said:

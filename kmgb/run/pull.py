@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,9 +23,11 @@ from kmgb.errors import KmgbError, SourceError
 from kmgb.fetch.bron import fetch
 from kmgb.fetch.database import BUSY
 from kmgb.fetch.fetched import Fetched
+from kmgb.fetch.folder import watch_folder
 from kmgb.fetch.transfer import NothingNewError, Terms, no_progress
 from kmgb.landing import Landed, land, manifests, open_landed
 from kmgb.mapping.bronnen.database import DatabaseBron
+from kmgb.mapping.bronnen.overdracht import MapBron
 from kmgb.mapping.model import Bron, Mapping
 from kmgb.run.municipality import Municipality
 from kmgb.sources.lookup import own_columns
@@ -76,6 +79,22 @@ def pull(
         pulled = _landed(municipality, mapping, entity, fetched, home, now, profiler)
         _note(home, mapping, now, pulled)
     return pulled
+
+
+def watch(
+    municipality: Municipality, mapping: Mapping, entity: str, stop: threading.Event
+) -> Iterator[Pulled | KmgbError]:
+    """What comes in at the drop folder of this entity, as soon as it is whole, until `stop` is set.
+
+    What goes wrong is given, and watching goes on.
+    """
+    bron, plan = mapping.entiteit[entity].bron, mapping.entiteit[entity]
+    assert isinstance(bron, MapBron), "only a folder can be watched"
+
+    def take() -> list[Pulled]:
+        return [pull(municipality, mapping, entity, datetime.now(UTC))]
+
+    yield from watch_folder(bron, plan, stop, take, terms=terms(municipality))
 
 
 def newest(municipality: Municipality, mapping: Mapping, entity: str, now: datetime) -> Landed:
