@@ -1,10 +1,163 @@
-"""The drawings of a weekly report."""
+"""The drawings of a weekly report as static SVG: no script, no style attribute, readable without colour and aloud.
+
+Altair says what is drawn, vl-convert draws it without a browser or a network. Colours are those of the house style.
+"""
 
 from __future__ import annotations
 
-from kmgb.report.week import Charts, WeekReport
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import groupby
+from types import MappingProxyType
+from typing import Any
+
+import altair as alt
+import vl_convert
+from markupsafe import Markup
+
+from kmgb.report.figures import number, percent
+from kmgb.report.week import Chart, Charts, HeatCell, TrendPoint, WeekReport
+
+MOST_FIELDS = 12
+_LONGEST = 40  # characters of a name beside or below a drawing
+COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "licht": "#f3f5f8",
+        "donker": "#154273",
+        "tekst": "#1b1f24",
+        "lijn": "#6f7b88",
+        "nieuw": "#a3121d",
+        "opgelost": "#b9d3ea",
+    }
+)
+_HEAD = re.compile(r"^<svg[^>]*>")
+# What XML 1.0 cannot hold, and marks that turn the direction of the text around them.
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 
 
 def charts_of(week: WeekReport) -> Charts:
     """Every drawing of this report."""
-    return Charts(None, ())
+    cells = sorted(week.heat, key=lambda cell: cell.entity_label)
+    maps = [heat_chart(label, list(group)) for label, group in groupby(cells, key=lambda cell: cell.entity_label)]
+    return Charts(trend_chart(week.trend), tuple(one for one in maps if one is not None))
+
+
+def heat_chart(label: str, cells: Sequence[HeatCell]) -> Chart | None:
+    """Fields down, applications across, the percentage wrong in each; the worst fields first. None when none is wrong.
+
+    The number stands in the cell, so the shade is only there to find it sooner.
+    """
+    worst: dict[str, int] = {}
+    for cell in cells:
+        worst[cell.label] = worst.get(cell.label, 0) + cell.fout
+    fields = [name for name, wrong in sorted(worst.items(), key=lambda item: (-item[1], item[0])) if wrong][
+        :MOST_FIELDS
+    ]
+    if not fields:
+        return None
+    apps = sorted({cell.titel for cell in cells}, key=str.casefold)
+    found = {(cell.label, cell.titel): cell for cell in cells}
+    shown = [found[name, app] for name in fields for app in apps if (name, app) in found]
+    values = [
+        {
+            "veld": _plain(cell.label),
+            "applicatie": _plain(cell.titel),
+            "deel": cell.share,
+            "tekst": _short_percent(cell),
+            "licht": cell.share < 0.5,
+        }
+        for cell in shown
+    ]
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        x=alt.X("applicatie:N", title=None, sort=[_plain(app) for app in apps], axis=_axis(-45)),
+        y=alt.Y("veld:N", title=None, sort=[_plain(name) for name in fields], axis=_axis(0)),
+    )
+    shade = alt.Scale(domain=[0, 1], range=[COLOURS["licht"], COLOURS["donker"]])
+    colour = alt.condition("datum.licht", alt.value(COLOURS["tekst"]), alt.value("#ffffff"))
+    tiles = base.mark_rect(stroke=COLOURS["lijn"], strokeWidth=0.5).encode(
+        color=alt.Color("deel:Q", legend=None, scale=shade)
+    )
+    texts = base.mark_text(fontSize=10).encode(text="tekst:N", color=colour)
+    title = f"{label}: percentage fout per veld en applicatie"
+    desc = (
+        f"{len(fields)} velden met de meeste fouten, {len(apps)} applicaties. De tabel eronder heeft dezelfde cijfers."
+    )
+    svg = _drawn((tiles + texts).properties(width=alt.Step(40), height=alt.Step(20)), f"warmte-{label}", title, desc)
+    rows = tuple((name, *(_cell_text(found.get((name, app))) for app in apps)) for name in fields)
+    return Chart(label, svg, ("Veld", *apps), rows)
+
+
+def trend_chart(points: Sequence[TrendPoint]) -> Chart | None:
+    """Weeks across: what stood open as a line with points, what came (hollow bar up) and went (filled bar down)."""
+    if not points:
+        return None
+    values = [
+        {
+            "week": f"{point.day:%d-%m}",
+            "place": place,
+            "open": point.open,
+            "nieuw": point.nieuw,
+            "opgelost": -point.opgelost,
+        }
+        for place, point in enumerate(points)
+    ]
+    order = [f"{point.day:%d-%m}" for point in points]
+    across = alt.X("week:O", title="week tot en met", sort=order, axis=_axis(-45))
+    base = alt.Chart(alt.InlineData(values=values)).encode(x=across)
+    up = base.mark_bar(fill="#ffffff", stroke=COLOURS["nieuw"], strokeWidth=1.5).encode(
+        y=alt.Y("nieuw:Q", title="bevindingen")
+    )
+    down = base.mark_bar(fill=COLOURS["opgelost"], stroke=COLOURS["lijn"], strokeWidth=1).encode(y="opgelost:Q")
+    line = base.mark_line(
+        color=COLOURS["donker"], strokeWidth=2.5, point={"filled": True, "size": 30, "color": COLOURS["donker"]}
+    ).encode(y="open:Q")
+    last = points[-1]
+    desc = (
+        f"Lijn: openstaand, nu {number(last.open)}. Open staven omhoog: nieuw, laatste week {number(last.nieuw)}. "
+        f"Gevulde staven omlaag: opgelost, laatste week {number(last.opgelost)}."
+    )
+    drawn = alt.layer(up, down, line).properties(width=820, height=220)
+    svg = _drawn(drawn, "trend", f"Verloop over {len(points)} weken", desc)
+    rows = tuple((f"{p.day:%d-%m-%Y}", number(p.open), number(p.nieuw), number(p.opgelost)) for p in reversed(points))
+    return Chart("Verloop", svg, ("Week tot en met", "Open", "Nieuw", "Opgelost"), rows)
+
+
+def _axis(angle: int) -> alt.Axis:
+    return alt.Axis(
+        labelAngle=angle, labelLimit=260, labelFontSize=11, labelColor=COLOURS["tekst"], domain=False, ticks=False
+    )
+
+
+def _drawn(chart: Any, name: str, title: str, desc: str) -> Markup:
+    """The drawing with a title and a description that a screen reader finds; nothing of the inside is read aloud."""
+    spec = chart.configure(font="sans-serif", aria=False).configure_view(stroke=None).to_dict()
+    spec["background"] = None
+    spec["config"]["locale"] = {"number": {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["", ""]}}
+    svg = vl_convert.vegalite_to_svg(spec)
+    anchor = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    head = _HEAD.match(svg)
+    assert head is not None, "a drawing begins with its svg element"
+    labelled = f' role="img" aria-labelledby="{anchor}-titel {anchor}-uitleg">'
+    name_of = f'<title id="{anchor}-titel">{escape(_plain(title, 200))}</title>'
+    words = f'<desc id="{anchor}-uitleg">{escape(desc)}</desc>'
+    return Markup(head[0][:-1] + labelled + name_of + words + svg[head.end() :])  # vl-convert escapes what it draws
+
+
+def _plain(text: str, longest: int = _LONGEST) -> str:
+    """A name that a drawing can hold: one line, no signs that cannot be seen, not too long."""
+    shown = _NOT_XML.sub("�", " ".join(text.split()))
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
+def _short_percent(cell: HeatCell) -> str:
+    if not cell.vergeleken:
+        return "–"
+    share = cell.share * 100
+    return "0" if not cell.fout else "<1" if share < 1 else f"{share:.0f}"
+
+
+def _cell_text(cell: HeatCell | None) -> str:
+    if cell is None or not cell.vergeleken:
+        return "–"
+    return f"{percent(cell.fout, cell.vergeleken)} ({number(cell.fout)} van {number(cell.vergeleken)})"
