@@ -17,6 +17,7 @@ from kmgb.compare.kinds import FINDING_COLUMNS, Kind
 from kmgb.explain import clusters
 from kmgb.run.municipality import Municipality
 from kmgb.run.publish import publish_overview, publish_run
+from kmgb.run.week import publish_week, week_report
 from kmgb.settings import Settings
 from kmgb.store.runs import DONE, NewRun
 
@@ -44,8 +45,8 @@ def browser() -> str:
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The report of a run with MANY findings, and the overview."""
+def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    """The report of a run with MANY findings, the overview, the week and its application."""
     folder = tmp_path_factory.mktemp("veel")
     settings = Settings(
         mappings=ROOT / "mappings", templates=ROOT / "reports", data=folder / "data", output=folder / "uitvoer"
@@ -65,10 +66,16 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     facts = {
         "titel": "Belastingapplicatie", "eigenaar": "", "contact": "", "population": "", "coverage": [], "versions": {},
     }  # fmt: skip
-    new = NewRun("belasting", "personen", DONE, NOW, NOW, None, None, facts, {"total": MANY})
+    counts = {"paren": MANY, "beide_leeg": 0, "vergeleken": MANY, "gelijk": MANY // 2, "afwijkend": MANY // 2}
+    none = dict.fromkeys(("leeg_in_applicatie", "leeg_in_bron", "cosmetisch", "onbeslist", "ongeldig"), 0)
+    fields = [{"field": name, **counts, **none} for name in ("voornamen", "gemeentecode")]
+    outcome = {"total": MANY, "fields": fields, "rows": {"gekoppeld": MANY}}
+    new = NewRun("belasting", "personen", DONE, NOW, NOW, None, None, facts, outcome)
     number, changes = municipality.history.write(new, [], found, clusters(found))
     assert changes.opened == MANY
-    made = publish_run(municipality, number), publish_overview(municipality, NOW)
+    week = publish_week(municipality, week_report(municipality, NOW), settings.output)
+    of_one = week.with_name("week-belasting.html")
+    made = publish_run(municipality, number), publish_overview(municipality, NOW), week, of_one
     municipality.history.engine.dispose()
     return made
 
@@ -78,22 +85,22 @@ def _opened(browser: str, page: Path, profile: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-def test_a_report_of_many_findings_opens_in_a_browser(browser: str, pages: tuple[Path, Path], tmp_path: Path) -> None:
-    report, _ = pages
+def test_a_report_of_many_findings_opens_in_a_browser(browser: str, pages: tuple[Path, ...], tmp_path: Path) -> None:
+    report, *_ = pages
     assert report.stat().st_size < 1_000_000
     seen = _opened(browser, report, tmp_path / "profiel")
     assert "100.000" in seen
     assert "<script" not in seen.lower()
 
 
-def test_the_overview_opens_in_a_browser(browser: str, pages: tuple[Path, Path], tmp_path: Path) -> None:
-    report, overview = pages
+def test_the_overview_opens_in_a_browser(browser: str, pages: tuple[Path, ...], tmp_path: Path) -> None:
+    report, overview, *_ = pages
     seen = _opened(browser, overview, tmp_path / "profiel")
     assert report.name in seen
 
 
 @pytest.mark.parametrize("width", [1280, 400])
-def test_everyone_can_use_the_pages(browser: str, pages: tuple[Path, Path], width: int) -> None:
+def test_everyone_can_use_the_pages(browser: str, pages: tuple[Path, ...], width: int) -> None:
     """No violation of WCAG 2.2 AA, with everything that is folded opened, and nothing wider than the screen."""
     with sync_playwright() as started:
         opened = started.chromium.launch(executable_path=browser, args=["--no-sandbox"])
@@ -108,8 +115,18 @@ def test_everyone_can_use_the_pages(browser: str, pages: tuple[Path, Path], widt
         opened.close()
 
 
-def test_the_files_beside_it_are_complete_and_harmless(pages: tuple[Path, Path]) -> None:
-    report, _ = pages
+def test_the_week_fits_and_nothing_in_it_runs(browser: str, pages: tuple[Path, ...], tmp_path: Path) -> None:
+    *_, week, of_one = pages
+    assert week.stat().st_size < 300_000
+    for page in (week, of_one):
+        seen = _opened(browser, page, tmp_path / page.stem)
+        assert "<script" not in seen.lower()
+        assert "100.000 afwijkingen" in seen
+    assert "<svg" in week.read_text(encoding="utf-8")
+
+
+def test_the_files_beside_it_are_complete_and_harmless(pages: tuple[Path, ...]) -> None:
+    report, *_ = pages
     table = report.with_name(f"{report.stem}-afwijkingen.csv").read_text(encoding="utf-8-sig").splitlines()
     assert len(table) == MANY + 1
     assert not any(cell.startswith("=") for cell in table[1].split(";"))

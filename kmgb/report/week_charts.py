@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from html import escape
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
 import altair as alt
 import vl_convert
+from lxml import etree
 from markupsafe import Markup
 
 from kmgb.report.figures import number, percent
@@ -31,7 +31,7 @@ COLOURS: Mapping[str, str] = MappingProxyType(
         "opgelost": "#b9d3ea",
     }
 )
-_HEAD = re.compile(r"^<svg[^>]*>")
+_SVG = "http://www.w3.org/2000/svg"
 # What XML 1.0 cannot hold, and marks that turn the direction of the text around them.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 
@@ -136,12 +136,17 @@ def _drawn(chart: Any, name: str, title: str, desc: str) -> Markup:
     spec["config"]["locale"] = {"number": {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["", ""]}}
     svg = vl_convert.vegalite_to_svg(spec)
     anchor = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    head = _HEAD.match(svg)
-    assert head is not None, "a drawing begins with its svg element"
-    labelled = f' role="img" aria-labelledby="{anchor}-titel {anchor}-uitleg">'
-    name_of = f'<title id="{anchor}-titel">{escape(_plain(title, 200))}</title>'
-    words = f'<desc id="{anchor}-uitleg">{escape(desc)}</desc>'
-    return Markup(head[0][:-1] + labelled + name_of + words + svg[head.end() :])  # vl-convert escapes what it draws
+    root = etree.fromstring(svg.encode())
+    for part in root.iter(etree.Element):
+        for attribute in [key for key in part.attrib if key == "role" or str(key).startswith("aria-")]:
+            del part.attrib[attribute]
+    root.set("role", "img")
+    root.set("aria-labelledby", f"{anchor}-titel {anchor}-uitleg")
+    for place, (tag, text) in enumerate((("title", _plain(title, 200)), ("desc", desc))):
+        said = etree.Element(f"{{{_SVG}}}{tag}", id=f"{anchor}-{'titel' if tag == 'title' else 'uitleg'}")
+        said.text = text
+        root.insert(place, said)
+    return Markup(etree.tostring(root, encoding="unicode"))  # lxml escapes every text in it
 
 
 def _plain(text: str, longest: int = _LONGEST) -> str:
