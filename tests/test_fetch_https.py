@@ -103,7 +103,8 @@ def test_a_file_lands_under_its_own_name_and_only_we_may_read_it(static: tuple[P
     peer, _, drop = static
     (drop / "personen.csv").write_bytes(CSV)
     found = peer.fetch()
-    assert (found.path, found.peildatum, found.formaat, found.remarks) == (peer.into / "personen.csv", None, "", ())
+    assert (found.path, found.peildatum, found.remarks) == (peer.into / "personen.csv", None, ())
+    assert not found.formaat
     assert found.path.read_bytes() == CSV
     assert found.path.stat().st_mode & 0o777 == 0o600
     assert left_in(peer.into) == ["personen.csv"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from kmgb.errors import SourceError
 from kmgb.fetch.complete import check_content
@@ -29,7 +29,7 @@ from kmgb.mapping.bronnen.https import Paginas
 from kmgb.mapping.model import EntiteitMapping
 from kmgb.sources.json_cursor import JsonCursor, Survey
 
-FORMAAT = "jsonl"
+FORMAAT: Final = "jsonl"
 _LARGEST_VALUE = 2**26  # characters
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 
@@ -81,7 +81,7 @@ def fetch_pages(session: Session, plan: Paginas, into: Path, most: int | None = 
     except BaseException:
         part.forget()
         raise
-    return Fetched(into / name, seen.peildatum, FORMAAT, tuple(seen.remarks))
+    return Fetched(into / name, seen.peildatum, FORMAAT, remarks=tuple(seen.remarks))
 
 
 class _Walk:
