@@ -81,7 +81,7 @@ def fetch_pages(session: Session, plan: Paginas, into: Path, most: int | None = 
     except BaseException:
         part.forget()
         raise
-    return Fetched(into / name, seen.peildatum, FORMAAT, tuple(seen.remarks))
+    return Fetched(into / name, seen.peildatum, FORMAAT, remarks=tuple(seen.remarks))
 
 
 class _Walk:
