@@ -102,10 +102,12 @@ def static(tmp_path: Path, papers: Papers) -> Iterator[tuple[Peer, Server, Path]
 def test_a_file_lands_under_its_own_name_and_only_we_may_read_it(static: tuple[Peer, Server, Path]) -> None:
     peer, _, drop = static
     (drop / "personen.csv").write_bytes(CSV)
+    os.utime(drop / "personen.csv", (1_790_000_000, 1_790_000_000))
     found = peer.fetch()
     assert (found.path, found.peildatum, found.formaat, found.remarks) == (peer.into / "personen.csv", None, None, ())
     assert found.path.read_bytes() == CSV
     assert found.path.stat().st_mode & 0o777 == 0o600
+    assert int(found.path.stat().st_mtime) == int((drop / "personen.csv").stat().st_mtime)  # Last-Modified
     assert left_in(peer.into) == ["personen.csv"]
 
 

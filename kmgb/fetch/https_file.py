@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -34,6 +37,8 @@ def fetch_file(session: Session, into: Path) -> Fetched:
         told = session.retried(lambda: _arrived(session, part, promise))
         plain = _plain(part.path, told.encoding, session)
         check_content(plain, told.name, promise)
+        if told.changed > 0:  # where nothing else tells the peildatum, it is the date of the file at the source
+            os.utime(plain, (told.changed, told.changed))
         plain.replace(into / told.name)
     except OSError as error:
         part.forget()
@@ -102,7 +107,10 @@ def _told(session: Session, headers: Mapping[str, str]) -> Told:
     place = session.bron.place
     day, remarks = told_moment(session, headers)
     name, encoding = delivered_name(session.bron, headers), encoding_of(headers, place)
-    return Told(strong_etag(headers), name, encoding, digests(headers, place), day, remarks)
+    changed = 0.0
+    with suppress(ValueError, OverflowError):  # a header that is no date tells nothing
+        changed = parsedate_to_datetime(headers.get("last-modified", "")).timestamp()
+    return Told(strong_etag(headers), name, encoding, digests(headers, place), day, remarks, changed)
 
 
 def _goes_on(response: httpx2.Response, had: int, etag: str) -> bool:

@@ -16,7 +16,10 @@ from kmgb.mapping.bronnen.https import HttpsBron
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the headers say of a file. They are kept: with the rest of a file a server need not repeat them."""
+    """What the headers say of a file. They are kept: with the rest of a file a server need not repeat them.
+
+    `changed`: when the file at the source changed last, in seconds since 1970; 0 when the server does not tell.
+    """
 
     etag: str
     name: str
@@ -24,6 +27,7 @@ class Told:
     promise: Promise
     peildatum: datetime | None
     remarks: tuple[str, ...]
+    changed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Part:
 
     def _written(self, told: Told) -> bytes:
         day = told.peildatum.isoformat() if told.peildatum else ""
-        facts = [told.etag, told.name, told.encoding, dict(told.promise.sums), day, told.remarks]
+        facts = [told.etag, told.name, told.encoding, dict(told.promise.sums), day, told.remarks, told.changed]
         return json.dumps({"bron": self.source, "gezegd": facts}).encode()
 
     def _read(self) -> Told | None:
@@ -69,8 +73,9 @@ class Part:
             return None
         if mark["bron"] != self.source:
             return None
-        etag, name, encoding, sums, day, remarks = mark["gezegd"]
-        return Told(etag, name, encoding, Promise(sums), datetime.fromisoformat(day) if day else None, tuple(remarks))
+        etag, name, encoding, sums, day, remarks, changed = mark["gezegd"]
+        moment = datetime.fromisoformat(day) if day else None
+        return Told(etag, name, encoding, Promise(sums), moment, tuple(remarks), changed)
 
 
 def part_of(bron: HttpsBron, into: Path) -> Part:

@@ -71,7 +71,7 @@ def delivered_name(bron: HttpsBron, headers: Mapping[str, str]) -> str:
 def moment(text: str, place: str, where: str, zone: str) -> datetime:
     """The moment in `text`, ISO 8601 or as in a header of HTTP. Raises: SourceError; the text is not repeated."""
     for read in (datetime.fromisoformat, parsedate_to_datetime):
-        with suppress(ValueError, OverflowError):
+        with suppress(ValueError, OverflowError, SourceError):
             return as_utc(read(text.strip()), zone)
     hint = "Controleer de bron, of vraag de leverancier om een datum volgens ISO 8601."
     raise SourceError(f"{place}: de peildatum in {where!r} is niet te lezen. {hint}")
