@@ -107,8 +107,10 @@ def part(row: Row) -> str:
 
 
 def solved(row: Row, since: datetime, made: datetime) -> bool:
-    """Of versions the kind may change; that of the opening counts, which no finding of these weeks leaves."""
+    """It counted as wrong before it was solved: by the last that was known of it."""
     if row["closed"] is None or row["status"] != "opgelost" or row["kind"] == "cosmetisch":
+        return False
+    if row["cause"] in ("onderweg", "veldtoewijzing"):
         return False
     opened, closed = (row[name].replace(tzinfo=UTC) for name in ("first_seen", "closed"))
     return bool(opened <= since < closed <= made)

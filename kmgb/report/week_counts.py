@@ -29,8 +29,8 @@ def count_controles(weekly: Weekly, runs: Iterable[StoredRun], since: datetime) 
     decided = [weekly.decided(names, stored[names].id) for names in weekly.with_decisions() if names in stored]
     standing = _with_decisions(weekly.standing(), decided)
     solved: dict[Names, int] = {}
-    for afnemer, entity, kind, count in weekly.solved(since).iter_rows():
-        if kind != COSMETIC:
+    for afnemer, entity, kind, cause, count in weekly.solved(since).iter_rows():
+        if kind != COSMETIC and cause not in (UNDER_WAY, COLUMN):  # these did not count as open either
             solved[afnemer, entity] = solved.get((afnemer, entity), 0) + count
     parts = {
         (names[0], names[1]): part for names, part in standing.partition_by("afnemer", "entity", as_dict=True).items()

@@ -73,18 +73,20 @@ class Weekly:
         return frame.with_columns(pl.col("returned") == 1)
 
     def solved(self, since: datetime) -> pl.DataFrame:
-        """How many findings that stood at `since` were solved after it, by afnemer, entity and kind.
+        """How many findings that stood at `since` were solved after it, by afnemer, entity, and what they were last.
 
-        Columns: afnemer, entity, kind (as it was opened), count.
+        Columns: afnemer, entity, kind, cause, count.
         """
         opening, closing = run.alias("opening"), run.alias("closing")
-        by = (afwijking.c.afnemer, afwijking.c.entity, versie.c.kind)
+        by = (afwijking.c.afnemer, afwijking.c.entity, versie.c.kind, versie.c.cause)
+        other = versie.alias("other")
+        last = select(func.max(other.c.run_id)).where(other.c.afwijking_id == afwijking.c.id).scalar_subquery()
         statement = (
             select(*by, func.count())
             .select_from(afwijking)
             .join(opening, opening.c.id == afwijking.c.opened_run)
             .join(closing, closing.c.id == afwijking.c.closed_run)
-            .join(versie, and_(versie.c.afwijking_id == afwijking.c.id, versie.c.run_id == afwijking.c.opened_run))
+            .join(versie, and_(versie.c.afwijking_id == afwijking.c.id, versie.c.run_id == last))
             .where(
                 afwijking.c.closed_as == SOLVED,
                 opening.c.finished <= to_sql(since),
@@ -93,7 +95,7 @@ class Weekly:
             )
             .group_by(*by)
         )
-        names = ("afnemer", "entity", "kind")
+        names = ("afnemer", "entity", "kind", "cause")
         return self._frame(statement, {**dict.fromkeys(names, pl.String()), "count": pl.Int64()})
 
     def intervals(self, since: datetime) -> pl.DataFrame:
