@@ -39,6 +39,7 @@ from kmgb.arrival.profile import PROFILE_FILE, Profile, Profiler, load_profile, 
 from kmgb.arrival.signals import Signal, of_refusal
 from kmgb.arrival.written import written_in
 from kmgb.catalogue.columns import FAULT, ROW
+from kmgb.disk import sync
 from kmgb.errors import DISK_FULL, KmgbError, LandingError, NoRoomError
 from kmgb.mapping.model import EntiteitMapping, Formaat, Mapping
 from kmgb.sources.delivered import Limits, RefusedError, fingerprint
@@ -317,9 +318,9 @@ def _publish(manifest: Manifest, profile: Profile, home: Path, busy: Path) -> La
     (out / PROFILE_FILE).write_text(profile.to_json(), encoding="utf-8")
     (out / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
     for path in (*out.iterdir(), out):
-        _sync(path)
+        sync(path)
     out.rename(target)
-    _sync(home)
+    sync(home)
     return _decided(manifest, home)
 
 
@@ -338,14 +339,6 @@ def _version() -> str:
     with suppress(PackageNotFoundError):
         return version("kmgb")
     return "niet geïnstalleerd"
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _refused(source: Path, draft: Manifest, plan: EntiteitMapping) -> Manifest:

@@ -22,6 +22,7 @@ from typing import Any
 import pyodbc
 import pytest
 import trustme
+from servers_files import free_port
 
 from kmgb.mapping.bronnen.database import DatabaseBron
 
@@ -97,12 +98,6 @@ def need(*found: str | None) -> None:
 
 def _driver(name: str) -> str | None:
     return name if name in pyodbc.drivers() else None
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _as_nobody() -> dict[str, Any]:

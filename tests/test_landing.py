@@ -240,7 +240,7 @@ def test_a_failure_halfway_leaves_nothing(lands: Lands, tmp_path: Path, monkeypa
     def stop(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kmgb.landing._sync", stop)
+    monkeypatch.setattr("kmgb.landing.sync", stop)
     with pytest.raises(KeyboardInterrupt):
         lands(dump(3))
     assert list((tmp_path / "data/sociaal/personen").iterdir()) == []

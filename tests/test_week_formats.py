@@ -19,7 +19,7 @@ import polars as pl
 import pypdf
 import pytest
 from lxml import etree
-from test_week import Town, town
+from test_week import Town, town, values_of
 from weekly import ROOT
 
 from kmgb.mapping.model import Aanlevering
@@ -163,7 +163,7 @@ def test_the_same_week_gives_the_same_files(town: Town, week: WeekReport, made: 
 def test_masking_follows_the_role_in_every_format(town: Town, tmp_path: Path) -> None:
     settings = town.municipality.settings.model_copy(update={"templates": ROOT / "reports"})
     municipality = type(town.municipality)(settings)
-    secret = _values(town)
+    secret = values_of(town)
     for role in (Role.GEGEVENSBEHEERDER, Role.MANAGER, Role.AUDITOR):
         folder = tmp_path / role
         for path in write_formats(municipality, town.week(8, role), folder, list(Format)):
@@ -172,15 +172,6 @@ def test_masking_follows_the_role_in_every_format(town: Town, tmp_path: Path) ->
     own = town.week(8, Role.BEHEERDER, "belasting")
     shown = write_formats(municipality, own, tmp_path / "eigen", [Format.XLSX])
     assert secret & set(re.findall(r"\d{8,}", _text_of(shown[1])))
-
-
-def _values(town: Town) -> set[str]:
-    found = set()
-    for path in town.rounds.folder.glob("weken/week-*/distributie_personen_*.csv"):
-        with path.open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream, delimiter=";"):
-                found |= {value for name, value in row.items() if name.lower().endswith(("bsn", "anummer", "a_nummer"))}
-    return {value for value in found if value and len(value) >= 8}
 
 
 def _text_of(path: Path) -> str:

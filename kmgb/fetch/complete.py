@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from kmgb.errors import SourceError, nearest
 from kmgb.mapping.model import EntiteitMapping
 from kmgb.sources.delivered import Limits, RefusedError
-from kmgb.sources.dumps import as_utc, moment_in_name
+from kmgb.sources.dumps import as_utc, in_future, moment_in_name
 from kmgb.sources.lookup import own_columns
 from kmgb.sources.read import read, reading
 
@@ -35,7 +35,6 @@ _ASKED: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
     {"stabiel": (), "klaar": ("klaar",), "controlesom": ("sha256", "sha512"), "manifest": ("manifest",)}
 )
 _AGAIN = "Vraag de leverancier om een nieuwe aanlevering."
-_AHEAD = timedelta(days=1)
 _CLOCK_GRAIN = 2.0  # seconds: servers round the moment of a change, each in its own way
 
 
@@ -141,7 +140,7 @@ def read_promise(name: str, contents: Mapping[Kind, bytes], zone: str) -> Promis
     if manifest.bestand not in ("", name):
         raise SourceError(f"{name}: het manifest hoort volgens 'bestand' bij een ander bestand. {_AGAIN}")
     moment = None if manifest.peildatum is None else as_utc(manifest.peildatum, zone)
-    if moment is not None and moment > datetime.now(UTC) + _AHEAD:
+    if moment is not None and in_future(moment, datetime.now(UTC)):
         raise SourceError(f"{name}: de peildatum in het manifest ligt in de toekomst. {_AGAIN}")
     return Promise(sums, manifest.rijen, moment)
 

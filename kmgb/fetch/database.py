@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,12 @@ from kmgb.fetch.fetched import Fetched
 from kmgb.fetch.secrets import secret
 from kmgb.mapping.bronnen.database import DatabaseBron
 from kmgb.sources.delivered import Limits
+from kmgb.sources.dumps import in_future
 
 __all__ = ["DatabaseError", "DatabaseFacts", "Progress", "fetch_database", "test_database"]
 
-BUSY = ".bezig-"
+_BUSY = ".bezig-"
 _SHAPE = 40
-_AHEAD = timedelta(days=1)  # a clock that is a little fast is no reason to refuse
 _STANDARD = Limits()
 
 
@@ -119,7 +119,7 @@ def _moment(bron: DatabaseBron, read: Read) -> datetime:
     if moment is None:
         what = f"kolom {bron.peildatum_kolom} ('peildatum_kolom') is leeg of geen datum."
         raise DatabaseError(bron, "peildatum", what, "Geef een datum of moment, zoals jjjj-mm-dd.")
-    if moment > datetime.now(UTC) + _AHEAD:
+    if in_future(moment, datetime.now(UTC)):
         what = f"de hoogste waarde van kolom {bron.peildatum_kolom} ('peildatum_kolom') ligt in de toekomst."
         raise DatabaseError(bron, "peildatum", what, "Kies een kolom die zegt van wanneer de gegevens zijn.")
     return moment
@@ -150,14 +150,14 @@ def _disk(bron: DatabaseBron, error: OSError) -> SourceError:
 
 
 def _own_file(into: Path, name: str) -> Path:
-    handle, path = tempfile.mkstemp(prefix=f"{BUSY}{name}-", suffix=".parquet", dir=into)
+    handle, path = tempfile.mkstemp(prefix=f"{_BUSY}{name}-", suffix=".parquet", dir=into)
     os.close(handle)
     return Path(path)
 
 
 def _sweep(into: Path, name: str, limit: int) -> None:
     """What a killed kmgb left: no fetch lives longer than its limit."""
-    for left in into.glob(f"{BUSY}{name}-*.parquet"):
+    for left in into.glob(f"{_BUSY}{name}-*.parquet"):
         with suppress(OSError):
             if time.time() - left.stat().st_mtime > limit:
                 left.unlink()

@@ -21,6 +21,7 @@ from uuid import uuid4
 import polars as pl
 from polars.exceptions import PolarsError
 
+from kmgb.disk import sync
 from kmgb.errors import StoreError
 
 MUTATION_COLUMNS: Final = {
@@ -202,17 +203,9 @@ def _publish(rows: pl.DataFrame, target: Path, facts: dict[str, str]) -> None:
         busy.replace(target)
     finally:
         busy.unlink(missing_ok=True)
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(path.parent)

@@ -98,18 +98,19 @@ def _report(history: History, catalogue: Catalogue, stored: StoredRun, findings:
 
 def _titles(history: History, stored: StoredRun, findings: pl.DataFrame) -> dict[str, str]:
     """The title of every kruiscontrole by its code: as this run knows it, or else an earlier one of the controle."""
-    titles = _titles_of(stored)
+    titles = titles_of(stored)
     rules = findings["rule"].drop_nulls().unique()
     wanted = {rule.removeprefix(CHECK) for rule in rules if rule.startswith(CHECK)} - set(titles)
     if not wanted:
         return titles
     for earlier in history.runs(stored.afnemer, entity=stored.entity):
         if earlier.id < stored.id:
-            titles = _titles_of(earlier) | titles
+            titles = titles_of(earlier) | titles
     return titles
 
 
-def _titles_of(stored: StoredRun) -> dict[str, str]:
+def titles_of(stored: StoredRun) -> dict[str, str]:
+    """The titles of the kruiscontroles of a run, by code."""
     return {book["code"]: book["titel"] for book in stored.outcome.get("crosschecks", ())}
 
 

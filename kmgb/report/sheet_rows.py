@@ -48,6 +48,12 @@ def safe_text(texts: pl.Series) -> pl.Series:
     return texts.to_frame().select(safe).to_series()
 
 
+def cell_text(value: str) -> str:
+    """The same for one text that xlsxwriter writes, which escapes it itself."""
+    shown = visible(value)
+    return shown if len(shown) <= LONGEST else shown[: LONGEST - len(_CUT)] + _CUT
+
+
 def column_name(place: int) -> str:
     """0 -> A, 26 -> AA."""
     letters = ""

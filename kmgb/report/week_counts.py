@@ -23,11 +23,17 @@ WEEKS = 26
 CRITICAL = "kritiek"
 
 
-def count_controles(weekly: Weekly, runs: Iterable[StoredRun], since: datetime) -> dict[Names, Counts]:
+def decided_findings(weekly: Weekly, stored: Mapping[Names, StoredRun]) -> dict[Names, pl.DataFrame]:
+    """The findings that a decision may be about, of the controles about which anything was decided."""
+    listed = sorted(weekly.with_decisions() & stored.keys())
+    return {names: weekly.decided(names, stored[names].id) for names in listed}
+
+
+def count_controles(
+    weekly: Weekly, stored: Mapping[Names, StoredRun], decided: Mapping[Names, pl.DataFrame], since: datetime
+) -> dict[Names, Counts]:
     """The counts of every controle of these runs. `since` begins the week that ends at the moment of `weekly`."""
-    stored = {(run.afnemer, run.entity): run for run in runs}
-    decided = [weekly.decided(names, stored[names].id) for names in weekly.with_decisions() if names in stored]
-    standing = _with_decisions(weekly.standing(), decided)
+    standing = _with_decisions(weekly.standing(), decided.values())
     solved: dict[Names, int] = {}
     for afnemer, entity, kind, cause, count in weekly.solved(since).iter_rows():
         if kind != COSMETIC and cause not in (UNDER_WAY, COLUMN):  # these did not count as open either

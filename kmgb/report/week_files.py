@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -19,7 +18,7 @@ from kmgb.report.week import WeekReport
 
 def week_json(week: WeekReport) -> bytes:
     """Everything the report says. Moments are ISO 8601 in UTC, days ISO 8601; names are those of kmgb.report.week."""
-    return json.dumps(_plain(asdict(week)), ensure_ascii=False, indent=1).encode()
+    return json.dumps(asdict(week), default=_iso, ensure_ascii=False, indent=1).encode()
 
 
 def write_week_findings(frames: Iterator[pl.DataFrame], csv: Path, parquet: Path) -> int:
@@ -58,14 +57,10 @@ def _written(frames: Iterator[pl.DataFrame], scratch: Path) -> tuple[list[Path],
     return parts, rows
 
 
-def _plain(value: Any) -> Any:
-    """JSON has no moments, days, or tuples."""
+def _iso(value: object) -> str:
+    """Moments and days, which JSON has not."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value
+    raise TypeError(type(value).__name__)

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from kmgb.catalogue.fields import Catalogue, Entity
+from kmgb.catalogue.fields import SEVERITIES, Catalogue, Entity
 from kmgb.catalogue.masking import masked_key
 from kmgb.report.causes import advice
 from kmgb.report.figures import judged_rows, standing_of
 from kmgb.report.files import report_name
+from kmgb.report.load import titles_of
 from kmgb.report.order import rank
 from kmgb.report.tally import WRONG, parted
 from kmgb.report.tasks import Known, tasks
@@ -31,10 +32,11 @@ from kmgb.report.week import (
     WeekFinding,
     WeekReport,
 )
-from kmgb.report.week_counts import CRITICAL, WEEK, WEEKS, by_names, count_controles, together, trend
+from kmgb.report.week_counts import CRITICAL, WEEK, WEEKS, by_names, count_controles, decided_findings, together, trend
 from kmgb.report.week_words import afnemer_sentence, controle_sentence, week_sentence
 from kmgb.report.words import kind_words
 from kmgb.store.decisions import Action
+from kmgb.store.life import LIFE_COLUMNS
 from kmgb.store.runs import QUARANTINE, History, StoredRun
 from kmgb.store.weekly import Weekly
 
@@ -91,13 +93,19 @@ class _Week:
         self.made, self.since = made, made - WEEK
         self.only = afnemer
         self.weekly: Weekly = history.weekly(made)
-        self.runs = [one for one in history.as_of(moment=made) if afnemer in (None, one.afnemer)]
-        self.counts = count_controles(self.weekly, self.runs, self.since)
-        earlier = [one for one in history.as_of(moment=self.since) if afnemer in (None, one.afnemer)]
-        self.before = count_controles(history.weekly(self.since), earlier, self.since - WEEK)
+        self.stored = self._runs_at(made)
+        self.decided = decided_findings(self.weekly, self.stored)
+        self.counts = count_controles(self.weekly, self.stored, self.decided, self.since)
+        earlier, then = self._runs_at(self.since), history.weekly(self.since)
+        self.before = count_controles(then, earlier, decided_findings(then, earlier), self.since - WEEK)
+
+    def _runs_at(self, moment: datetime) -> dict[tuple[str, str], StoredRun]:
+        """The newest run of every controle of this reader."""
+        runs = self.history.as_of(moment=moment)
+        return {(one.afnemer, one.entity): one for one in runs if self.only in (None, one.afnemer)}
 
     def report(self) -> WeekReport:
-        lines = [self._controle(stored) for stored in self.runs]
+        lines = [self._controle(stored) for stored in self.stored.values()]
         own, others = [one for one in lines if one.own], [one for one in lines if not one.own]
         names = {(one.afnemer, one.entity) for one in others}
         total = together(count for name, count in self.counts.items() if name in names)
@@ -170,7 +178,7 @@ class _Week:
     def _afnemers(
         self, lines: Sequence[ControleLine], findings: Sequence[WeekFinding], clusters: Sequence[WeekCluster]
     ) -> tuple[AfnemerWeek, ...]:
-        facts = {stored.afnemer: stored.facts for stored in self.runs}
+        facts = {stored.afnemer: stored.facts for stored in self.stored.values()}
         found = []
         for naam in dict.fromkeys(line.afnemer for line in lines):
             own = tuple(line for line in lines if line.afnemer == naam)
@@ -256,9 +264,10 @@ class _Week:
         found = []
         for line in lines:
             entity = self.catalogue[line.entity]
-            decided = self.weekly.decided((line.afnemer, line.entity), line.run_id)
-            grouped = self.history.clusters(line.run_id, _CLUSTERS)
-            for one in tasks(grouped, parted(decided), Known(self.catalogue, entity, _titles(self.runs, line))):
+            names = (line.afnemer, line.entity)
+            decided = parted(self.decided[names] if names in self.decided else pl.DataFrame(schema=LIFE_COLUMNS))
+            known = Known(self.catalogue, entity, titles_of(self.stored[names]))
+            for one in tasks(self.history.clusters(line.run_id, _CLUSTERS), decided, known):
                 if one.kind != "cosmetisch" and one.next_step != "wachten" and one.accepted < one.count:
                     shown = replace(one, examples=(), pattern="") if self.role == Role.MANAGER else one
                     found.append(WeekCluster(line.afnemer, line.titel, line.entity_label, line.run_id, shown))
@@ -268,7 +277,7 @@ class _Week:
 
     def _heat(self) -> tuple[HeatCell, ...]:
         cells = []
-        for stored in self.runs:
+        for stored in self.stored.values():
             entity = self.catalogue[stored.entity]
             for line in stored.outcome.get("fields", ()):
                 wrong = sum(int(line[name]) for name in ("afwijkend", "leeg_in_applicatie", "leeg_in_bron"))
@@ -290,13 +299,11 @@ class _Week:
     def _expiring(self) -> tuple[Expiring, ...]:
         """Acceptances that hold now and end within a month."""
         today = self.made.astimezone(ZoneInfo(self.beside.zone)).date()
-        stored = {(one.afnemer, one.entity): one for one in self.runs}
         found = []
-        for names in sorted(self.weekly.with_decisions() & set(stored)):
+        for names, held in self.decided.items():
             decisions = self.weekly.decisions(names)
             withdrawn = {decision.subject for decision in decisions}
-            held = self.weekly.decided(names, stored[names].id)["decision"].value_counts()
-            hides = dict(held.iter_rows())
+            hides = dict(held["decision"].value_counts().iter_rows())
             for decision in decisions:
                 if (
                     decision.action == Action.ACCEPTEREN
@@ -305,7 +312,7 @@ class _Week:
                     and today <= decision.last_day <= today + SOON
                 ):
                     about = self._about(decision.pattern, names[1])
-                    found.append(self._expiring_line(decision.id, stored[names], about, hides, decision.last_day))
+                    found.append(self._expiring_line(decision.id, self.stored[names], about, hides, decision.last_day))
         return tuple(sorted(found, key=lambda one: (one.last_day, one.titel)))
 
     def _expiring_line(
@@ -324,11 +331,11 @@ class _Week:
         return " ".join(part for part in (field, kind) if part) or "een patroon"
 
     def _coverage(self, lines: Sequence[ControleLine]) -> Coverage:
-        rows = [stored.outcome.get("rows", {}) for stored in self.runs if stored.afnemer_id is not None]
-        fields = [line for stored in self.runs for line in stored.outcome.get("fields", ())]
-        seen = {stored.afnemer for stored in self.runs}
+        rows = [stored.outcome.get("rows", {}) for stored in self.stored.values() if stored.afnemer_id is not None]
+        fields = [line for stored in self.stored.values() for line in stored.outcome.get("fields", ())]
+        seen = {stored.afnemer for stored in self.stored.values()}
         today = self.made.astimezone(ZoneInfo(self.beside.zone)).date()
-        answers = [one for stored in self.runs for one in stored.facts["coverage"]]
+        answers = [one for stored in self.stored.values() for one in stored.facts["coverage"]]
         return Coverage(
             velden=sum(line.velden for line in lines),
             velden_totaal=sum(line.velden_totaal for line in lines),
@@ -346,15 +353,13 @@ class _Week:
 
     def _fingerprints(self) -> tuple[tuple[str, str, str, int, str], ...]:
         ids = dict.fromkeys(
-            number for one in self.runs for number in (one.distributie_id, one.afnemer_id) if number is not None
+            number
+            for one in self.stored.values()
+            for number in (one.distributie_id, one.afnemer_id)
+            if number is not None
         )
         found = [self.history.delivery(number) for number in ids]
         return tuple((one.afnemer, one.entity, one.manifest["file"], one.rows, one.sha256) for one in found)
-
-
-def _titles(runs: Sequence[StoredRun], line: ControleLine) -> dict[str, str]:
-    stored = next(one for one in runs if one.id == line.run_id)
-    return {book["code"]: book["titel"] for book in stored.outcome.get("crosschecks", ())}
 
 
 def _whole(name: str, entity: Entity) -> str:
@@ -371,16 +376,15 @@ def _signal(row: Mapping[str, Any], entity: Entity) -> str:
 
 
 _ORDER = ("geheim", "overleden", "verhuisd", "bsn", "")
-_SEVERITIES = ("kritiek", "hoog", "normaal", "laag")
 _STANDS = ("kritiek", "quarantaine", "afwijkend", "niets", "in_orde")
 
 
 def _gravest(one: WeekFinding) -> tuple[int, int, int, int]:
-    return _SEVERITIES.index(one.severity), _ORDER.index(one.signaal), one.age, one.id
+    return SEVERITIES.index(one.severity), _ORDER.index(one.signaal), one.age, one.id
 
 
 def _heaviest(one: WeekCluster) -> tuple[int, bool, int]:
-    return _SEVERITIES.index(one.line.severity), one.line.cause != "veldtoewijzing", -one.line.count
+    return SEVERITIES.index(one.line.severity), one.line.cause != "veldtoewijzing", -one.line.count
 
 
 def _gravity(stand: str) -> int:

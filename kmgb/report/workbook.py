@@ -21,8 +21,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from kmgb.errors import ReportError
 from kmgb.report.causes import cause_words, step_words
-from kmgb.report.render import visible
-from kmgb.report.sheet_rows import LONGEST, column_name, sheet_rows
+from kmgb.report.sheet_rows import cell_text, column_name, sheet_rows
 from kmgb.report.week import Counts, WeekReport
 from kmgb.report.words import KIND_ORDER, kind_words
 
@@ -129,7 +128,7 @@ class _Sheets:
         sheet.set_column(0, 0, 34)
         sheet.set_column(1, 1, 60)
         sheet.set_column(2, 2 + len(_COUNTS), 13)
-        sheet.write_string(0, 0, text(week.zin), self._title)
+        sheet.write_string(0, 0, cell_text(week.zin), self._title)
         sheet.write_string(1, 0, f"Week tot en met {week.made:%d-%m-%Y}, voor: {week.role}")
         head = ("Applicatie", "Hoe het staat", *(title for _, title in _COUNTS))
         for place, title in enumerate(head):
@@ -160,13 +159,7 @@ class _Sheets:
         elif isinstance(cell, int):
             sheet.write_number(row, place, cell)
         else:
-            sheet.write_string(row, place, text(str(cell)))
-
-
-def text(value: str) -> str:
-    """A text that a cell can hold: nothing in it that cannot be seen, and no longer than a cell may be."""
-    shown = visible(value)
-    return shown if len(shown) <= LONGEST else shown[: LONGEST - 12] + "… (afgekapt)"
+            sheet.write_string(row, place, cell_text(str(cell)))
 
 
 def _others(week: WeekReport) -> Iterator[tuple[str, tuple[str, ...], list[tuple[object, ...]]]]:

@@ -12,13 +12,13 @@ from kmgb.catalogue.fields import Entity
 from kmgb.crosscheck.tables import Table
 from kmgb.errors import KmgbError, SourceError
 from kmgb.fetch.fetched import Fetched
-from kmgb.landing import Landed, Manifest, find_dump, last_accepted, manifests, open_landed
+from kmgb.landing import Landed, Manifest, find_dump, last_accepted
 from kmgb.mapping.model import EntiteitMapping, Mapping
 from kmgb.run.municipality import Municipality
 from kmgb.run.mutations import keep_mutations
 from kmgb.run.plan import comparison_key
 from kmgb.run.prepare import Prepared, prepare
-from kmgb.run.pull import land_file, newest
+from kmgb.run.pull import land_file, last_landed, newest
 from kmgb.sources.dumps import as_utc, earlier_dumps
 
 
@@ -143,11 +143,11 @@ def _pushed(municipality: Municipality, mapping: Mapping, entity: str) -> Landed
     if mapping.afnemer.aanleveren is None:
         what = f"{mapping.path.name}: entiteit.{entity} noemt geen bestand en geen bron. Vul een van beide in."
         raise SourceError(what)
-    known = manifests(municipality.landing, mapping.naam, entity)
-    if not known:
+    last = last_landed(municipality, mapping, entity)
+    if last is None:
         what = f"{mapping.naam} heeft nog geen {entity} aangeleverd. Vraag de leverancier om de aanlevering."
         raise SourceError(what)
-    return open_landed(municipality.landing, known[0])
+    return last
 
 
 def make_ready(

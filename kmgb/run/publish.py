@@ -22,7 +22,7 @@ OVERVIEW = "overzicht.html"
 COVERAGE = "dekking.html"
 
 # A template that changes is read again; compiling them for every page takes longer than filling them.
-_renderer = cache(Renderer)
+renderer = cache(Renderer)
 
 
 def publish_run(municipality: Municipality, run_id: int) -> Path:
@@ -35,7 +35,7 @@ def publish_run(municipality: Municipality, run_id: int) -> Path:
     if stored.status != QUARANTINE:
         record = mask_findings(finding_record(municipality, stored, findings), municipality.catalogue[stored.entity])
         write_findings(record, folder / csv_name(stored), folder / parquet_name(stored))
-    page = _renderer(settings.templates, settings.timezone).run(
+    page = renderer(settings.templates, settings.timezone).run(
         load_run(municipality.history, municipality.catalogue, stored, findings)
     )
     path = folder / report_name(stored)
@@ -51,7 +51,7 @@ def publish_overview(municipality: Municipality, now: datetime) -> Path:
     expected = {name: named.get(name, name) for name in expected_afnemers(municipality)}
     overview = load_overview(municipality.history, municipality.catalogue, now, expected)
     path = settings.output / OVERVIEW
-    path.write_text(_renderer(settings.templates, settings.timezone).overview(overview), encoding="utf-8")
+    path.write_text(renderer(settings.templates, settings.timezone).overview(overview), encoding="utf-8")
     publish_coverage(municipality, now)
     return path
 
@@ -63,7 +63,7 @@ def publish_coverage(municipality: Municipality, now: datetime) -> Path:
     matrix = coverage_matrix(municipality, now.astimezone(ZoneInfo(settings.timezone)).date())
     page = load_coverage(matrix, municipality.catalogue, titles(municipality), now)
     path = settings.output / COVERAGE
-    path.write_text(_renderer(settings.templates, settings.timezone).coverage(page), encoding="utf-8")
+    path.write_text(renderer(settings.templates, settings.timezone).coverage(page), encoding="utf-8")
     return path
 
 

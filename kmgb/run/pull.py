@@ -8,7 +8,6 @@ what was fetched halfway is gone on with or thrown away by the source's own rule
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -104,10 +103,10 @@ def newest(municipality: Municipality, mapping: Mapping, entity: str, now: datet
     try:
         return pull(municipality, mapping, entity, now, fresh=fresh).landed[-1]
     except NothingNewError:
-        known = manifests(municipality.landing, mapping.naam, entity)
-        if not known:
+        last = last_landed(municipality, mapping, entity)
+        if last is None:
             raise
-        return open_landed(municipality.landing, known[0])
+        return last
 
 
 def terms(municipality: Municipality, progress: Progress = no_progress) -> Terms:
@@ -143,8 +142,7 @@ def _landed(
         if came.has_data:
             one.path.unlink(missing_ok=True)
         else:
-            (home / _REFUSED).mkdir(exist_ok=True, mode=0o700)
-            shutil.move(one.path, home / _REFUSED / f"{came.manifest.id}-{one.path.name}")
+            keep_refused(one.path, came, home)
         try:
             one.done()
         except KmgbError as error:
@@ -159,6 +157,19 @@ def _profiler(municipality: Municipality, mapping: Mapping, entity: str, now: da
         return None
     names = tuple(own_columns(plan))
     return Profiler(names, plan, entity, now.astimezone(ZoneInfo(municipality.settings.timezone)).date())
+
+
+def keep_refused(path: Path, landed: Landed, home: Path) -> None:
+    """The file that nobody could read, kept as it came, in a folder of `home` under the number of its aanlevering."""
+    folder = home / _REFUSED
+    folder.mkdir(exist_ok=True, mode=0o700)
+    path.replace(folder / f"{landed.manifest.id}-{path.name}")
+
+
+def last_landed(municipality: Municipality, mapping: Mapping, entity: str) -> Landed | None:
+    """The aanlevering of this entity with the newest peildatum, accepted or not; None when there is none."""
+    known = manifests(municipality.landing, mapping.naam, entity)
+    return open_landed(municipality.landing, known[0]) if known else None
 
 
 def _is_live(bron: Bron | None) -> bool:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,13 +22,12 @@ from kmgb.landing import Landed, Manifest, open_landed
 from kmgb.mapping.model import Mapping as Veldtoewijzing
 from kmgb.run.distributie import land_dump
 from kmgb.run.municipality import Municipality
+from kmgb.run.pull import keep_refused
 from kmgb.run.reception import Reception, sweep
 from kmgb.sources.delivered import fingerprint
-from kmgb.sources.dumps import as_utc
+from kmgb.sources.dumps import as_utc, in_future
 
-REFUSED_FOLDER = "geweigerd"
 _PATIENCE = 600.0  # seconds that one landing waits for another
-_AHEAD = timedelta(days=1)  # a clock that is a little fast is no reason to refuse
 _SUFFIXES: Mapping[str, str] = MappingProxyType({"vast": "txt", "lo3": "txt"})
 
 
@@ -156,7 +155,7 @@ def _checked(
         moment = None if declared.peildatum is None else as_utc(declared.peildatum, zone)
     except SourceError as error:
         raise NotAsPromisedError(f"{reception.path.name}: {error} {again}") from None
-    if moment is not None and moment > now + _AHEAD:
+    if moment is not None and in_future(moment, now):
         raise NotAsPromisedError(f"{reception.path.name}: de peildatum ligt in de toekomst. {again}")
     promise = Promise(declared.sums, declared.rows, moment, "het verzoek", again)
     try:
@@ -188,9 +187,7 @@ def _landed(
     landed = land_dump(municipality, mapping, entity, now, path, peildatum=promise.peildatum)
     receipt = _receipt(landed, new=landed.manifest.id not in known)
     if not receipt.readable:
-        refused = home_of(received(municipality), mapping.naam, entity) / REFUSED_FOLDER
-        refused.mkdir(exist_ok=True, mode=0o700)
-        path.replace(refused / f"{landed.manifest.id}-{path.name}")
+        keep_refused(path, landed, home_of(received(municipality), mapping.naam, entity))
     return receipt
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 from kmgb.arrival.watch import states
 from kmgb.report.private import write_private
-from kmgb.report.render import Renderer
 from kmgb.report.week import DeliveryState, Role, WeekReport
 from kmgb.report.week_charts import charts_of
 from kmgb.report.week_load import Beside, load_week
@@ -16,9 +14,7 @@ from kmgb.report.week_words import week_name
 from kmgb.run.coverage_matrix import expected_afnemers, titles
 from kmgb.run.municipality import Municipality
 from kmgb.run.norms import norm_lines
-
-# A template that changes is read again; compiling them for every page takes longer than filling them.
-_renderer = cache(Renderer)
+from kmgb.run.publish import renderer
 
 
 def week_report(
@@ -61,9 +57,9 @@ def delivery_states(municipality: Municipality, moment: datetime) -> tuple[Deliv
 def publish_week(municipality: Municipality, week: WeekReport, folder: Path) -> Path:
     """The page of the week and one per application in `folder`; gives the path of the first. Raises: ReportError."""
     settings = municipality.settings
-    renderer = _renderer(settings.templates, settings.timezone)
+    pages = renderer(settings.templates, settings.timezone)
     for afnemer in week.afnemers:
-        write_private(folder / week_name(afnemer, week.role), renderer.week_of(week, afnemer).encode())
+        write_private(folder / week_name(afnemer, week.role), pages.week_of(week, afnemer).encode())
     path = folder / week_name(None, week.role)
-    write_private(path, renderer.week(week, charts_of(week)).encode())
+    write_private(path, pages.week(week, charts_of(week)).encode())
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from kmgb.errors import SourceError
 
 _ORDERS = ("%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d", "%d%m%Y", "%d%m%Y%H%M", "%d%m%Y%H%M%S", "%Y%m", "%y%m%d")
 _YEARS = range(1990, 2100)
+_AHEAD = timedelta(days=1)
 
 
 def find_dump(folder: Path, pattern: str, peildatum_from_name: str) -> Path:
@@ -65,6 +66,11 @@ def as_utc(moment: date | datetime, zone: str) -> datetime:
         raise SourceError(
             f"{full:%Y-%m-%d} kan geen peildatum zijn. Geef het moment waarvan de gegevens zijn."
         ) from None
+
+
+def in_future(moment: datetime, now: datetime) -> bool:
+    """True when nothing can speak of this moment yet; a clock that is a day fast is no reason to refuse."""
+    return moment > now + _AHEAD
 
 
 def _place(folder: Path, pattern: str) -> tuple[Path, str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from kmgb.disk import sync
 from kmgb.errors import ReportError
 from kmgb.report.pack.manifest import MANIFEST, File
 
@@ -48,11 +49,7 @@ def write_archive(folder: Path, manifest: bytes, path: Path) -> None:
 def put_in_place(path: Path, out: Path) -> None:
     """Give a finished file its own name, in the same file system, to stay. Raises: OSError."""
     path.rename(out)
-    handle = os.open(out.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(out.parent)
 
 
 def unwritable(out: Path) -> ReportError:
