@@ -22,6 +22,7 @@ from kmgb.cli import (
     evidence,
     exports,
     history,
+    mail,
     mapping,
     schedule,
     serve,
@@ -59,6 +60,7 @@ app.add_typer(schedule.app, name="schedule")
 app.add_typer(history.app, name="history")
 app.add_typer(decisions.app, name="besluit")
 app.add_typer(deliveries.app, name="aanleveringen")
+app.add_typer(mail.app, name="mail")
 
 
 @app.callback()
