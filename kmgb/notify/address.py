@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from email.headerregistry import Address
-from email.utils import parseaddr
+from email.utils import getaddresses
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -26,10 +26,11 @@ def sender(text: str) -> Address | None:
 
 
 def _parsed(text: str) -> Address | None:
-    name, address = parseaddr(text.strip()) if text.isprintable() else ("", "")
+    found = getaddresses([text.strip()]) if text.isprintable() else []
+    name, address = found[0] if len(found) == 1 else ("", "")
     local, _, domain = address.rpartition("@")
     try:
-        ascii_domain = domain.encode("idna").decode()
+        ascii_domain = domain.encode("idna").decode().lower()
     except UnicodeError:
         return None
     labels = ascii_domain.split(".")

@@ -41,11 +41,29 @@ _LIBRARIES = ("httpx2", "httpcore2")
 
 
 class GraphWay:
-    """An open way to the gateway; a token is asked when the first message needs one, and kept."""
+    """An open way to the gateway; a token is kept until it ends or is refused."""
 
     def __init__(self, bron: HttpsBron, client: httpx2.Client, secrets: Path) -> None:
         self._bron, self._client, self._secrets = bron, client, secrets
         self._token: Token | None = None
+
+    def knock(self) -> None:
+        """Ask something that sends nothing, before any message is offered: any answer shows that we are let in.
+
+        With TLS 1.3 a server refuses a certificate after the handshake, and many just hang up: behind a message nobody
+        could tell that from one that was taken. Raises: MailError; MailServerError.
+        """
+        import httpx2  # noqa: PLC0415 (an extra)
+
+        try:
+            self._client.get(self._bron.url)
+        except httpx2.ConnectError as error:
+            raise self._unreachable(error, self._bron.place) from None
+        except httpx2.TransportError as error:
+            self._refused_certificate(error)
+            what = "de gateway hangt op zonder te antwoorden. Kent hij de uitgever van 'clientcertificaat'?"
+            raise MailServerError(f"{self._bron.place}: {what} Vraag dat de beheerder. {_LATER}") from None
+        self._renewed()
 
     def send(self, content: bytes, sender: str, recipient: str) -> Outcome:
         """Offer one message; sender and recipient stand in it. Raises: MailError; MailServerError when it may pass."""
@@ -54,7 +72,7 @@ class GraphWay:
         try:
             response = self._offered(content)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise self._unreachable(error) from None
+            raise self._unreachable(error, self._bron.place) from None
         except (httpx2.WriteError, httpx2.WriteTimeout) as error:
             self._refused_certificate(error)
             return Outcome(Ending.NOT_NOW, "de verbinding met de gateway viel weg", closed=True)
@@ -94,7 +112,7 @@ class GraphWay:
         try:
             response = self._client.post(oauth.token_url, headers=headers, content=form)
         except httpx2.TransportError as error:
-            raise self._unreachable(error) from None
+            raise self._unreachable(error, oauth.token_url) from None
         if response.status_code in _BUSY or response.status_code >= 500:
             raise MailServerError(f"{oauth.token_url}: er is nu geen token (HTTP {response.status_code}). {_LATER}")
         try:
@@ -127,10 +145,10 @@ class GraphWay:
             raise MailError(f"{place}: hier is mail verzenden niet mogelijk (HTTP {status}{_code(response)}). {hint}")
         return Outcome(Ending.REFUSED, f"Graph weigert het bericht (HTTP {status}{_code(response)})")
 
-    def _unreachable(self, error: httpx2.TransportError) -> MailError:
+    def _unreachable(self, error: httpx2.TransportError, place: str) -> MailError:
         self._refused_certificate(error)
         what = "de gateway is niet bereikbaar. Controleer 'url' in [mail.graph], en of de firewall dit toestaat."
-        return MailServerError(f"{self._bron.place}: {what} {_LATER}")
+        return MailServerError(f"{place}: {what} {_LATER}")
 
     def _refused_certificate(self, error: httpx2.TransportError) -> None:
         """Raises: MailError when TLS is to blame: then no message was ever looked at."""
@@ -144,7 +162,7 @@ class GraphWay:
 
 @contextmanager
 def open_graph(mail: Mail, graph: Graph, secrets: Path) -> Iterator[GraphWay]:
-    """A way to the gateway; nothing is sent yet. Raises: MailError; SettingsError when a secret is missing."""
+    """A way to the gateway, which lets us in; no message is sent yet. Raises: MailError; SettingsError."""
     if find_spec("httpx2") is None:
         raise MailError("Mail via Graph vraagt het pakket httpx2. Doe: pip install 'kmgb[https]'")
     import httpx2  # noqa: PLC0415 (an extra)
@@ -160,7 +178,9 @@ def open_graph(mail: Mail, graph: Graph, secrets: Path) -> Iterator[GraphWay]:
         verify=context, trust_env=False, follow_redirects=False, timeout=mail.wachttijd, headers={"User-Agent": "kmgb"}
     )
     with client:
-        yield GraphWay(bron, client, secrets)
+        way = GraphWay(bron, client, secrets)
+        way.knock()
+        yield way
 
 
 def _source(graph: Graph) -> HttpsBron:

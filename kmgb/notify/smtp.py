@@ -106,10 +106,10 @@ def _connected(mail: Mail) -> smtplib.SMTP:
 
 def _secured(session: smtplib.SMTP, mail: Mail) -> None:
     """TLS, or nothing at all: what is not encrypted is not sent."""
-    if not mail.tls or mail.server[0] == "smtps":
-        return
     try:
-        session.ehlo()
+        session.ehlo_or_helo_if_needed()
+        if not mail.tls or mail.server[0] == "smtps":
+            return
         if not session.has_extn("starttls"):
             what = "de mailserver biedt geen STARTTLS, en zonder versleuteling verzendt kmgb niets."
             raise MailError(
@@ -118,7 +118,7 @@ def _secured(session: smtplib.SMTP, mail: Mail) -> None:
         code, _ = session.starttls(context=_context(mail))
         if code != 220:
             raise MailServerError(f"{mail.smtp}: de mailserver begint nu niet met STARTTLS (SMTP {code}). {_LATER}")
-        session.ehlo()
+        session.ehlo_or_helo_if_needed()  # what was said before TLS is forgotten
     except ssl.SSLError as error:
         raise _tls_fault(mail, error) from None
     except (OSError, smtplib.SMTPException):

@@ -68,7 +68,7 @@ def send_due(municipality: Municipality, clock: Callable[[], datetime]) -> Count
         try:
             with _way(municipality) as way:
                 ended.update(_offered(outbox, way, due, _sender(municipality), clock))
-        except MailError as error:
+        except KmgbError as error:
             outbox.held(clock(), str(error))
             raise
     return +ended
