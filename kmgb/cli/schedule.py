@@ -81,16 +81,21 @@ def run(context: typer.Context) -> None:
     mails = municipality.settings.mail.on
     say(f"De planning draait met {len(active)} schema's: {', '.join(active)}. Stoppen: ctrl-C.")
 
+    def waiting() -> None:
+        send_due(municipality, utc_now)
+
     def work(schedule: Schedule) -> None:
         results = run_checks(municipality, schedule.chosen(municipality.afnemers), schedule.entiteiten)
         if mails:
             guarded(partial(write_due, municipality, datetime.now(UTC)))
+            guarded(waiting)
         errors = [result.error for result in results if result.error is not None]
         for error in sorted(errors, key=lambda error: not error.transient):
             raise error  # the planner records it, and tries again when trying may help
 
-    with postman(partial(send_due, municipality, utc_now)) if mails else nullcontext():
-        serve(schedules, work, municipality.history.engine, stop=threading.Event())
+    engine = municipality.history.engine  # opened before there are more threads than this one
+    with postman(waiting) if mails else nullcontext():
+        serve(schedules, work, engine, stop=threading.Event())
 
 
 def _shown(moment: datetime) -> str:
