@@ -35,8 +35,10 @@ from kmgb.notify.graph import GraphWay, open_graph
 from kmgb.notify.message import message, message_id
 from kmgb.notify.outcome import Ending
 from kmgb.notify.smtp import SmtpWay, open_smtp
-from kmgb.settings import Graph, Mail, load_settings
+from kmgb.settings import Graph, Mail, Oauth, load_settings
+from kmgb.store.outbox import Status
 
+ROOT = Path(__file__).parents[1]
 OWN = sender("Consistentiecontrole Súdwest <kmgb@grootezijl.example>")
 assert OWN is not None
 TO, OTHER = "fb@grootezijl.example", "ander@grootezijl.example"
@@ -370,3 +372,20 @@ def test_settings_are_frozen_and_off_by_default() -> None:
 
 def test_words_find_what_is_hidden_in_an_encoding() -> None:
     assert "één naam" in words(letter("één naam"))
+
+
+def test_every_key_of_mail_is_documented() -> None:
+    text = (ROOT / "docs" / "mail.md").read_text(encoding="utf-8")
+    keys = {*Mail.model_fields, *Graph.model_fields, *Oauth.model_fields}
+    assert sorted(key for key in keys if f"`{key}`" not in text) == []
+    assert sorted(status for status in Status if f"| `{status}` |" not in text) == []
+
+
+def test_the_examples_of_the_document_are_settings(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "mail.md").read_text(encoding="utf-8")
+    examples = [part.partition("```")[0] for part in text.split("```toml\n")[1:]]
+    for place, example in enumerate(examples):
+        path = tmp_path / f"{place}.toml"
+        path.write_text(example, encoding="utf-8")
+        assert load_settings(path).mail.on
+    assert len(examples) == 2

@@ -46,13 +46,11 @@ def outbox_of(municipality: Municipality) -> Outbox:
 
 def write_due(municipality: Municipality, now: datetime) -> tuple[int, Drafts]:
     """Put what is new into the outbox; how many messages that were. Raises: KmgbError."""
-    found, outbox, written = drafts_of(municipality, now), outbox_of(municipality), 0
-    for draft in found.due:
-        written += outbox.add(_new(municipality, draft, now))
+    found, outbox = drafts_of(municipality, now), outbox_of(municipality)
     if any(draft.voor == Audience.MANAGER for draft in found.due):
         week = week_report(municipality, now, Role.MANAGER)
         publish_week(municipality, week, municipality.settings.output)  # the page that their mail speaks of
-    return written, found
+    return sum(outbox.add(_new(municipality, draft, now)) for draft in found.due), found
 
 
 def send_due(municipality: Municipality, clock: Callable[[], datetime]) -> Counter[Status]:
