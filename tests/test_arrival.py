@@ -253,6 +253,16 @@ def test_punctuality(arrivals: list[datetime], now: datetime, expected: list[tup
     assert [(s.kind, s.sentence) for s in punctuality(weekly, arrivals, now, ZONE)] == expected
 
 
+def test_grace_as_long_as_the_period_does_not_hide_that_nothing_comes() -> None:
+    daily = Verwacht.model_validate({"dag": "alle", "tijd": "06:00"})
+    arrivals = [datetime(2026, 3, 1, 5, tzinfo=UTC)]
+    found = [
+        [signal.kind for signal in punctuality(daily, arrivals, datetime(2026, 3, day, 8, tzinfo=UTC), ZONE)]
+        for day in (1, 2, 3, 4)
+    ]
+    assert found == [[], ["te_laat"], ["ontbreekt"], ["ontbreekt"]]
+
+
 def test_an_expected_time_is_that_of_the_clock_in_summer_and_winter() -> None:
     daily = Verwacht.model_validate({"dag": "alle", "tijd": "06:00", "respijt": 0})
     for night, hour in ((28, 5), (29, 4)):  # the clock goes forward on 29 March 2026

@@ -74,7 +74,9 @@ def test_check_finds_what_was_planted_and_reports_it(town: Path) -> None:
     pages = sorted(path.name for path in (town / "uitvoer").glob("*.html"))
     assert "overzicht.html" in pages
     assert "dekking.html" in pages
-    assert len(pages) == 19  # a page per controle (10, and 7 of the distribution itself), the overview and the coverage
+    assert "week.html" in pages
+    # A page per controle (10, and 7 of the distribution itself), the overview, the coverage, the week and 5 applications.
+    assert len(pages) == 25
     text = "".join((town / "uitvoer" / page).read_text(encoding="utf-8") for page in pages)
     assert not re.search(r"https?://|//[a-z]+\.", text)
 

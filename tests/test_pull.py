@@ -493,3 +493,108 @@ def test_a_followed_folder_lands_every_file_as_it_comes_until_it_is_interrupted(
     assert out.count("sociaal, personen: aanlevering") == 2
     assert "Traceback" not in err
     assert len(town.landed()) == 2
+
+
+# --- found by fresh eyes ---
+
+
+def test_a_file_without_a_date_in_its_name_speaks_of_the_moment_it_has_at_the_source(town: Town) -> None:
+    town.write("sociaal", folder_source(town))
+    path = put(town, "personen_x.csv", ROWS)
+    old = datetime(2026, 10, 1, 12, tzinfo=UTC).timestamp()
+    os.utime(path, (old, old))
+    first, second = town.pull()[0], town.pull()[0]
+    assert first.manifest.peildatum == datetime(2026, 10, 1, 12, tzinfo=UTC)
+    assert (first.manifest.id, second.accepted) == (second.manifest.id, True)
+
+
+def test_a_column_that_stands_twice_in_a_query_is_refused_in_sqlite_as_well(town: Town) -> None:
+    source = sqlite_source(town, ROWS).replace(
+        'tabel = "personen"', 'query = "select bsn, bsn as naam, naam from personen"'
+    )
+    town.write("sociaal", source)
+    with pytest.raises(SourceError, match="naam komt dubbel voor"):
+        town.pull()
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_peildatum_that_cannot_be_is_refused(town: Town, day: str) -> None:
+    query = f"select bsn, naam, '{day}' as dag from personen"
+    source = sqlite_source(town, ROWS).replace('tabel = "personen"', f'query = "{query}"\npeildatum_kolom = "dag"')
+    town.write("sociaal", source)
+    with pytest.raises(SourceError, match=r"ligt in de toekomst|geen datum"):
+        town.pull()
+    assert town.landed() == []
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    ['{"peildatum": "0001-01-01"}', "[" * 60_000, '{"peildatum": "2062-11-01"}', '{"rijen": 3, "rows": 3}',
+     '{"rijen": 3, "rijen": 3}', '{"rijen": true}'],
+    ids=["year one", "nested", "future", "two names", "twice", "no number"],
+)  # fmt: skip
+def test_a_manifest_that_cannot_be_is_a_sentence_and_the_file_is_not_taken(town: Town, manifest: str) -> None:
+    town.write("sociaal", folder_source(town))
+    put(town, "personen_1.csv", ROWS)
+    (town.folder / "uit" / "personen_1.csv.manifest.json").write_text(manifest, encoding="utf-8")
+    with pytest.raises(SourceError):
+        town.pull()
+    assert town.landed() == []
+
+
+def test_a_checksum_in_capitals_is_a_promise_too(town: Town) -> None:
+    town.write("sociaal", folder_source(town))
+    put(town, "personen_1.csv", ROWS)
+    (town.folder / "uit" / "personen_1.csv.SHA256").write_text("0" * 64)
+    with pytest.raises(SourceError, match="sha256"):
+        town.pull()
+
+
+def test_what_could_not_be_landed_does_not_stay(town: Town) -> None:
+    town.write("sociaal", folder_source(town))
+    path = put(town, "personen_1.csv", ROWS)
+    town.pull()
+    left = town.folder / "data" / "ophalen" / "sociaal" / "personen" / "personen_0.csv"
+    left.write_text("bsn,naam\n999990019,Jansen\n")
+    os.utime(path)
+    town.pull()
+    assert not left.exists()
+
+
+def test_a_clock_that_was_ahead_does_not_make_the_old_file_serve_for_years(town: Town) -> None:
+    town.write("sociaal", sqlite_source(town, ROWS))
+    first = town.pull()[0].manifest.id
+    state = town.folder / "data" / "ophalen" / "sociaal" / "personen" / "opgehaald.json"
+    facts = json.loads(state.read_text()) | {"klaar": "2090-01-01T00:00:00+00:00"}
+    state.write_text(json.dumps(facts))
+    assert town.pull()[0].manifest.id != first
+
+
+def test_an_empty_table_can_be_tested_and_markup_in_a_value_is_only_text(town: Town) -> None:
+    town.write("sociaal", sqlite_source(town, []))
+    done = town.kmgb("sources", "test", "sociaal")
+    assert (done.communicate(timeout=60)[1], done.returncode) == ("", 0)
+    town.write("sociaal", sqlite_source(town, [("999990019", "Jansen [/b]")]))
+    done = town.kmgb("sources", "test", "sociaal")
+    out, err = done.communicate(timeout=60)
+    assert (err, done.returncode) == ("", 0)
+    assert "Aaaaaa [/a]" in out
+
+
+def test_a_query_may_end_in_a_semicolon_and_a_comment(town: Town) -> None:
+    source = sqlite_source(town, ROWS).replace(
+        'tabel = "personen"', 'query = "select bsn, naam from personen; -- einde"'
+    )
+    town.write("sociaal", source)
+    assert town.pull()[0].accepted
+
+
+def test_two_entities_cannot_take_the_same_file_away(town: Town) -> None:
+    town.write("sociaal", folder_source(town, na_afloop="verwijderen"))
+    path = town.folder / "mappings" / "sociaal.toml"
+    path.write_text(
+        path.read_text()
+        + '[entiteit.pand]\nbestand = "personen_*.csv"\nsleutel = ["id_pand"]\nvelden = { id_pand = "ID" }\n'
+    )
+    with pytest.raises(KmgbError, match="ook voor personen nodig"):
+        town.pull()

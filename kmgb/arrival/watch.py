@@ -61,6 +61,9 @@ def punctuality(expected: Verwacht, arrivals: Sequence[datetime], now: datetime,
     own week. Nothing is said before the moment itself.
     """
     before, due = _last_two(expected, now, zone)
+    if arrivals and not any(before - (due - before) / 2 <= moment <= now for moment in arrivals):
+        # The moment before brought nothing either: that grace for the last still runs does not put it on its way.
+        due = before if now > before + expected.grace else due
     since = before + (due - before) / 2
     came = min((moment for moment in arrivals if since <= moment <= now), default=None)
     limit, place = due + expected.grace, ZoneInfo(zone)

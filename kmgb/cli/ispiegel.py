@@ -46,6 +46,8 @@ def import_ispiegel(
     there = [path.name for path in paths if path.exists()]
     if there and not overschrijven:
         raise KmgbError(f"{uit}: {', '.join(there)} staat er al. Kies een andere map met --uit, of --overschrijven.")
+    if uit.exists() and not uit.is_dir():
+        raise KmgbError(f"{uit} is een bestand, geen map. Kies een map met --uit.")
     uit.mkdir(parents=True, exist_ok=True)
     for path, text in paths.items():
         path.write_text(text, encoding="utf-8")

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from kmgb.errors import KmgbError
 from kmgb.run.municipality import Municipality
@@ -53,9 +54,12 @@ def show_json(value: Any) -> None:
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
     """A table that fits the terminal; in a pipe as wide as it needs, without colour."""
-    table = Table(*columns, title=title or None, title_justify="left")
+    # As text: a name or value that looks like markup is shown as it is.
+    table = Table(title=Text(title) if title else None, title_justify="left")
+    for column in columns:
+        table.add_column(Text(column))
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(Text(str(cell)) for cell in row))
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE, no_color=True)
     with console.capture() as drawn:
         console.print(table)

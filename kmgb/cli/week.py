@@ -14,7 +14,8 @@ from kmgb.cli.output import current_user, opened, say
 from kmgb.errors import SettingsError
 from kmgb.report.week import Role
 from kmgb.run.municipality import Municipality
-from kmgb.run.week import publish_week, week_report
+from kmgb.run.week import week_report
+from kmgb.run.week_formats import Format, write_formats
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +35,10 @@ def weekrapport(
         datetime | None,
         typer.Option("--moment", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="het eind van de week; standaard nu"),
     ] = None,
+    formaat: Annotated[
+        list[Format] | None,
+        typer.Option("--formaat", help="ook als pdf, xlsx, json of csv (met parquet); herhaalbaar. html is er altijd"),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="map; standaard die van de rapporten")] = None,
     door: Annotated[str, typer.Option("--door", help="wie de waarden ziet (functioneel beheerder)")] = "",
     reden: Annotated[str, typer.Option("--reden", help="waarom (functioneel beheerder)")] = "",
@@ -48,7 +53,8 @@ def weekrapport(
     week = week_report(municipality, made, rol, afnemer or None)
     folder = out or municipality.settings.output
     say(week.zin)
-    say(str(publish_week(municipality, week, folder)))
+    for path in write_formats(municipality, week, folder, formaat or ()):
+        say(str(path))
 
 
 def _moment(municipality: Municipality, given: datetime | None) -> datetime:

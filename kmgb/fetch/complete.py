@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -35,6 +35,7 @@ _ASKED: Mapping[str, tuple[Kind, ...]] = MappingProxyType(
     {"stabiel": (), "klaar": ("klaar",), "controlesom": ("sha256", "sha512"), "manifest": ("manifest",)}
 )
 _AGAIN = "Vraag de leverancier om een nieuwe aanlevering."
+_AHEAD = timedelta(days=1)
 _CLOCK_GRAIN = 2.0  # seconds: servers round the moment of a change, each in its own way
 
 
@@ -70,7 +71,7 @@ class _Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     peildatum: Annotated[datetime | None, BeforeValidator(_moment)] = None
-    rijen: Annotated[int | None, Field(ge=0)] = None
+    rijen: Annotated[int | None, Field(ge=0, strict=True)] = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] = ""
     sha512: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{128}$")] = ""
     bestand: str = ""
@@ -96,10 +97,18 @@ def companion_names(name: str) -> dict[str, Kind]:
 def companions(name: str, listing: Mapping[str, Remote]) -> dict[Kind, Remote]:
     """The companions that are there. Behind the whole name goes before instead of the suffix."""
     found: dict[Kind, Remote] = {}
+    # Of a companion's own part, capitals do not count: SHA256 is a promise as well.
+    known = {_lowered(one): remote for one, remote in listing.items()}
     for candidate, kind in companion_names(name).items():
-        if candidate in listing:
-            found.setdefault(kind, listing[candidate])
+        if candidate in known:
+            found.setdefault(kind, known[candidate])
     return found
+
+
+def _lowered(name: str) -> str:
+    """The name with the suffix of a companion in small letters; of any other file, as it is."""
+    suffix = next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), "")
+    return name[: len(name) - len(suffix)] + suffix
 
 
 def why_not_whole(file: Remote, listing: Mapping[str, Remote], before: Mapping[str, Remote], heel: str) -> str:
@@ -132,6 +141,8 @@ def read_promise(name: str, contents: Mapping[Kind, bytes], zone: str) -> Promis
     if manifest.bestand not in ("", name):
         raise SourceError(f"{name}: het manifest hoort volgens 'bestand' bij een ander bestand. {_AGAIN}")
     moment = None if manifest.peildatum is None else as_utc(manifest.peildatum, zone)
+    if moment is not None and moment > datetime.now(UTC) + _AHEAD:
+        raise SourceError(f"{name}: de peildatum in het manifest ligt in de toekomst. {_AGAIN}")
     return Promise(sums, manifest.rijen, moment)
 
 
@@ -187,13 +198,23 @@ def _sum(name: str, kind: str, content: bytes) -> str:
     return fitting[0]
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no key stands twice. Raises: ValueError."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
 def _manifest(name: str, content: bytes) -> _Manifest:
     try:
-        document: Any = json.loads(content.decode("utf-8-sig"))
-    except ValueError:
+        document: Any = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
         raise SourceError(f"{name}: het manifest is geen JSON in UTF-8. {_AGAIN}") from None
     if not isinstance(document, dict):
         raise SourceError(f"{name}: het manifest is geen JSON-object. {_AGAIN}")
+    if {"rijen", "rows"} <= document.keys():
+        raise SourceError(f"{name}: het manifest noemt het aantal rijen twee keer (rijen en rows). {_AGAIN}")
     document = {("rijen" if key == "rows" else key): value for key, value in document.items()}
     try:
         return _Manifest.model_validate(document)

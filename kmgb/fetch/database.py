@@ -12,7 +12,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = ["DatabaseError", "DatabaseFacts", "Progress", "fetch_database", "test
 
 BUSY = ".bezig-"
 _SHAPE = 40
+_AHEAD = timedelta(days=1)  # a clock that is a little fast is no reason to refuse
 _STANDARD = Limits()
 
 
@@ -98,7 +100,7 @@ test_database.__test__ = False  # type: ignore[attr-defined]  # a name that pyte
 
 def _look(bron: DatabaseBron, password: str, rows: int, *, wide: bool) -> tuple[Opened, list[Any]]:
     with Reading(bron, password, rows=rows, wide=wide) as reading:
-        return reading.opened, [next(reading.tables(), None)]
+        return reading.opened, list(islice(reading.tables(), 1))
 
 
 def _password(bron: DatabaseBron, secrets: Path | None) -> str:
@@ -117,6 +119,9 @@ def _moment(bron: DatabaseBron, read: Read) -> datetime:
     if moment is None:
         what = f"kolom {bron.peildatum_kolom} ('peildatum_kolom') is leeg of geen datum."
         raise DatabaseError(bron, "peildatum", what, "Geef een datum of moment, zoals jjjj-mm-dd.")
+    if moment > datetime.now(UTC) + _AHEAD:
+        what = f"de hoogste waarde van kolom {bron.peildatum_kolom} ('peildatum_kolom') ligt in de toekomst."
+        raise DatabaseError(bron, "peildatum", what, "Kies een kolom die zegt van wanneer de gegevens zijn.")
     return moment
 
 
@@ -124,7 +129,7 @@ def as_moment(text: str, zone: tzinfo) -> datetime | None:
     """A date or moment as a database writes it, in `zone` when it names none; None when it is neither."""
     text = re.sub(r"(\.\d{6})\d+", r"\1", text.strip()).replace(" +", "+").replace(" -", "-")
     text = re.sub(r"([+-]\d\d)$", r"\1:00", text) if len(text) > 10 else text
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     return None

@@ -88,6 +88,8 @@ class _Session:
         if bron.systeem == "sqlserver":
             found = self._ask(system.sql(sqlserver_types(system.inner(bron))))
             return tuple(Column(name or "", kind) for name, kind in found)
+        if bron.systeem == "sqlite":  # as a table within a query it would give the second of two equal names another
+            check_names([name for name, _ in self._read(system.inner(bron), rows=1).described])
         result = self._read(system.empty(bron) if system.text else system.inner(bron), rows=1)
         if system.text is not None:
             list(result.batches)  # a streaming driver takes no new statement before the end of this one

@@ -297,7 +297,10 @@ def connection_string(bron: DatabaseBron, password: str) -> str:
     parts |= system.options(bron)
     if bron.gebruiker:
         parts |= {"UID": bron.gebruiker, "PWD": password}
-    return "".join(f"{key}={_braced(key, value)};" for key, value in (parts | bron.opties).items())
+    plain = "Database" if bron.systeem == "sqlite" else ""  # its driver (0.9998) takes the braces for part of the path
+    return "".join(
+        f"{key}={value if key == plain else _braced(key, value)};" for key, value in (parts | bron.opties).items()
+    )
 
 
 def _braced(key: str, value: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ class FolderSite:
 
     def rename(self, name: str, target: PurePosixPath) -> None:
         with _said(self._folder / name):
-            (self._folder / name).rename(target)
+            shutil.move(self._folder / name, target)  # also to another disk
 
     def remove(self, name: str) -> None:
         with _said(self._folder / name):

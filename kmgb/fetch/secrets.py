@@ -27,7 +27,7 @@ def secret(name: str, file: Path | None = None) -> SecretStr:
             raise SettingsError(f"{file}: dit bestand met geheimen is ook voor anderen leesbaar. Doe: chmod 600 {file}")
         try:
             known = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError) as error:  # no TOML, or no UTF-8
             raise SettingsError(f"{file}: het bestand met geheimen is niet te lezen als TOML.") from error
         if isinstance(known.get(name), str):
             return SecretStr(known[name])

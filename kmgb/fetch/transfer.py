@@ -255,6 +255,8 @@ def _fetch(
             path = decrypted(path, file.name, bron, terms.secrets)
         with scratch_for(into, name) as scratch:
             check_meaning(path, name, promise, plan, terms.limits, scratch, terms.zone)
+        if file.changed > 0:  # where nothing else tells the peildatum, it is the date of the file at the source
+            os.utime(path, (file.changed, file.changed))
         path.replace(into / name)
     except OSError as error:
         path.unlink(missing_ok=True)
@@ -356,7 +358,7 @@ def _age(file: Remote, plan: EntiteitMapping) -> tuple[bool, datetime, float, st
 
 def _beside(name: str, pattern: str) -> bool:
     """True for what may be the companion of a file that fits the pattern."""
-    return any(fnmatchcase(name, companion) for companion in companion_names(pattern))
+    return any(fnmatchcase(name.lower(), companion.lower()) for companion in companion_names(pattern))
 
 
 def _changed(site: Site, file: Remote) -> SourceError:

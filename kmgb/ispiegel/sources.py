@@ -42,7 +42,8 @@ def connection(source: Databron) -> Connection:
     given = _settings(source.connection)
     provider = f"{source.provider} {given.get('provider', '')}".lower()
     system = next((ours for theirs, ours in _SYSTEMS.items() if theirs in provider), "")
-    place = _first(given, "data source", "server", "host", "address", "dsn")
+    # Oracle's short form has the account and the password before the place: they stay behind.
+    place = _first(given, "data source", "server", "host", "address", "dsn").rpartition("@")[2]
     if not system or (place.lower().endswith(_FILES) and system != "sqlite"):
         what = "Office- of tekstbestand" if place.lower().endswith(_FILES) else "leverancier van verbindingen"
         hint = "Lever een csv aan, en schrijf de kolomnamen zoals in het bestand: hoofdletters tellen mee."

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from kmgb.catalogue.fields import Catalogue, Entity
 from kmgb.errors import MappingError, PopulationError, Problem, nearest
+from kmgb.mapping.bronnen.overdracht import FtpsBron, MapBron, SftpBron
 from kmgb.mapping.form import faulty_places, form_problems, without_faults
 from kmgb.mapping.model import Aanlevering, EntiteitMapping, Mapping, Veld
 from kmgb.mapping.values import agreement_problems, name_problems, pattern_problems
@@ -169,7 +170,22 @@ def _meaning_problems(mapping: Mapping, catalogue: Catalogue, general: Aanleveri
             # A fault that is that of the whole afnemer stands there, once.
             own = _reader_problems(f"entiteit.{name}.aanlevering", entity.aanlevering)
             problems += [shared.get(problem.what, problem) for problem in own]
+    problems += _shared_files(mapping)
     return list(dict.fromkeys(problems))
+
+
+def _shared_files(mapping: Mapping) -> Iterator[Problem]:
+    """A file that is moved or deleted for one entity does not reach another that wants it too."""
+    seen: dict[tuple[str, str], str] = {}
+    for name, entity in mapping.entiteit.items():
+        bron = entity.bron
+        if not isinstance(bron, MapBron | SftpBron | FtpsBron):
+            continue
+        place = (bron.map, bron.bestand or entity.bestand)
+        if place in seen and bron.na_afloop != "laten":
+            what = f"haalt hetzelfde bestand weg dat ook voor {seen[place]} nodig is."
+            yield Problem(f"entiteit.{name}.bron", what, 'Kies na_afloop = "laten" of een ander bestand.')
+        seen.setdefault(place, name)
 
 
 def _follows(problem: Problem, places: Sequence[str]) -> bool:

@@ -146,7 +146,9 @@ def _drawn(chart: Any, name: str, title: str, desc: str) -> Markup:
         said = etree.Element(f"{{{_SVG}}}{tag}", id=f"{anchor}-{'titel' if tag == 'title' else 'uitleg'}")
         said.text = text
         root.insert(place, said)
-    return Markup(etree.tostring(root, encoding="unicode"))  # lxml escapes every text in it
+    etree.cleanup_namespaces(root)
+    # Within HTML a drawing needs no namespace, and a page of ours names no address. lxml escapes every text in it.
+    return Markup(etree.tostring(root, encoding="unicode").replace(f' xmlns="{_SVG}"', "", 1))
 
 
 def _plain(text: str, longest: int = _LONGEST) -> str:

@@ -41,6 +41,7 @@ _COUNTS = (
     ("oudste", "Oudste (dagen)"),
 )  # fmt: skip
 _SAMPLE = date(2000, 1, 1)
+_DAY = "[$-413]dd-mm-yyyy"  # Dutch, whatever the language of the office
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def write_workbook(week: WeekReport, findings: pl.DataFrame, path: Path) -> None
 def _framed(week: WeekReport, findings: pl.DataFrame, path: Path) -> list[_Filled]:
     """The workbook without the rows of findings."""
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(path, {**options, "default_date_format": "dd-mm-yyyy", "remove_timezone": True}) as book:
+    with xlsxwriter.Workbook(path, {**options, "default_date_format": _DAY, "remove_timezone": True}) as book:
         book.set_properties({"title": "Weekrapport consistentiecontrole", "comments": "Gemaakt door kmgb"})
         book.set_calc_mode("manual")
         sheets = _Sheets(book)
@@ -101,7 +102,7 @@ class _Sheets:
         self._book = book
         self._head = book.add_format({"bold": True, "bg_color": "#154273", "font_color": "#ffffff", "text_wrap": True})
         self._title = book.add_format({"bold": True, "font_size": 14})
-        self._day = book.add_format({"num_format": "dd-mm-yyyy"})
+        self._day = book.add_format({"num_format": _DAY})
         self._link = book.add_format({"font_color": "#0b5394", "underline": 1})
 
     def findings(self, name: str, rows: int) -> None:

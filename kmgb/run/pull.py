@@ -21,10 +21,9 @@ from filelock import FileLock
 from kmgb.arrival.profile import Profiler
 from kmgb.errors import KmgbError, SourceError
 from kmgb.fetch.bron import fetch
-from kmgb.fetch.database import BUSY
 from kmgb.fetch.fetched import Fetched
 from kmgb.fetch.folder import watch_folder
-from kmgb.fetch.transfer import NothingNewError, Terms, no_progress
+from kmgb.fetch.transfer import PART, NothingNewError, Terms, no_progress
 from kmgb.landing import Landed, land, manifests, open_landed
 from kmgb.mapping.bronnen.database import DatabaseBron
 from kmgb.mapping.bronnen.overdracht import MapBron
@@ -33,7 +32,7 @@ from kmgb.run.municipality import Municipality
 from kmgb.sources.lookup import own_columns
 
 Progress = Callable[[str, int, int], None]
-_STATE = "opgehaald.json"
+_STATE, _SLOT = "opgehaald.json", ".slot"
 _REFUSED = "geweigerd"
 
 
@@ -67,12 +66,11 @@ def pull(
     home = municipality.settings.data / "ophalen" / mapping.naam / entity
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     asked = datetime.now(UTC)
-    with FileLock(home / ".slot"):
+    with FileLock(home / _SLOT):
         known = _fetched_before(municipality, mapping, entity, home, asked=asked, now=now, fresh=fresh)
         if known:
             return Pulled(known, shared=True)
-        for left in home.glob(f"{BUSY}*"):  # of a process that was killed: nobody else is fetching here
-            left.unlink()
+        _sweep(home)
         plan, profiler = mapping.entiteit[entity], _profiler(municipality, mapping, entity, now)
         by = replace(terms(municipality, progress), seen=profiler.count if profiler is not None else None)
         fetched = fetch(bron, plan, f"{mapping.naam}_{entity}", home, by)
@@ -116,6 +114,15 @@ def terms(municipality: Municipality, progress: Progress = no_progress) -> Terms
     """By which terms this municipality fetches."""
     settings = municipality.settings
     return Terms(settings.secrets, municipality.limits, settings.timezone, progress)
+
+
+def _sweep(home: Path) -> None:
+    """Take away what a process left that was killed or could not land it: the source still has it. What goes on where
+    it broke off (`.deel-`) stays; nobody else is fetching here.
+    """
+    for left in home.iterdir():
+        if left.is_file() and left.name not in (_STATE, _SLOT) and not left.name.startswith(PART):
+            left.unlink()
 
 
 def _landed(
@@ -207,6 +214,8 @@ def _fetched_before(
         state = json.loads((home / _STATE).read_text(encoding="utf-8"))
         finished, round_of = datetime.fromisoformat(state["klaar"]), datetime.fromisoformat(state["ronde"])
     except (OSError, ValueError, KeyError):
+        return ()
+    if finished > datetime.now(UTC):  # written by a clock that was ahead
         return ()
     if finished < asked and not timedelta(0) <= now - round_of < fresh:
         return ()

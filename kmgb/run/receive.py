@@ -152,7 +152,10 @@ def _checked(
         what = f"er zijn {declared.length} bytes aangekondigd en {reception.size} ontvangen."
         raise NotAsPromisedError(f"{reception.path.name}: {what} {again}")
     zone, plan = municipality.settings.timezone, mapping.entiteit[entity]
-    moment = None if declared.peildatum is None else as_utc(declared.peildatum, zone)
+    try:
+        moment = None if declared.peildatum is None else as_utc(declared.peildatum, zone)
+    except SourceError as error:
+        raise NotAsPromisedError(f"{reception.path.name}: {error} {again}") from None
     if moment is not None and moment > now + _AHEAD:
         raise NotAsPromisedError(f"{reception.path.name}: de peildatum ligt in de toekomst. {again}")
     promise = Promise(declared.sums, declared.rows, moment, "het verzoek", again)

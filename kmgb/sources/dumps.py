@@ -54,9 +54,17 @@ def moment_in_name(name: str, pattern: str) -> datetime | None:
 
 
 def as_utc(moment: date | datetime, zone: str) -> datetime:
-    """The moment as an aware UTC datetime; without a zone it is local time in `zone`, a date is its first moment."""
+    """The moment as an aware UTC datetime; without a zone it is local time in `zone`, a date is its first moment.
+
+    Raises: SourceError for a moment that has no UTC.
+    """
     full = moment if isinstance(moment, datetime) else datetime.combine(moment, time())
-    return (full if full.tzinfo else full.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    try:
+        return (full if full.tzinfo else full.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except OverflowError:
+        raise SourceError(
+            f"{full:%Y-%m-%d} kan geen peildatum zijn. Geef het moment waarvan de gegevens zijn."
+        ) from None
 
 
 def _place(folder: Path, pattern: str) -> tuple[Path, str]:

@@ -21,7 +21,11 @@ _SECRET_OPTIONS = {"pwd", "password", "wachtwoord", "uid", "user", "accesstoken"
 
 def _reads_only(query: str) -> str:
     """The query without what follows its end; it must be one statement that only reads."""
-    bare = _HIDING.sub(" ", query).strip().rstrip(";").strip()
+    blank = _HIDING.sub(lambda hidden: " " * len(hidden[0]), query).rstrip()
+    while blank.endswith(";"):
+        query = query[: len(blank) - 1]
+        blank = blank[:-1].rstrip()
+    bare = blank.strip()
     words = re.findall(r"\w+", bare.upper())
     if query and (not words or words[0] not in ("SELECT", "WITH")):
         raise ValueError("de query moet met SELECT of WITH beginnen: kmgb leest alleen")
@@ -59,8 +63,8 @@ class DatabaseBron(BaseModel):
     lezen: Literal["momentopname", "herhaalbaar"] = "momentopname"
     peildatum_kolom: str = ""
     tijdzone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Amsterdam"
-    wachttijd: int = Field(default=30, ge=1)
-    tijdslimiet: int = Field(default=3600, ge=1)
+    wachttijd: int = Field(default=30, ge=1, le=3600)
+    tijdslimiet: int = Field(default=3600, ge=1, le=604_800)
 
     @model_validator(mode="after")
     def _whole(self) -> DatabaseBron:
