@@ -106,6 +106,17 @@ class ReportError(KmgbError):
     """A report cannot be rendered or written."""
 
 
+class MailError(KmgbError):
+    """Mail cannot be made or sent as things stand: a setting, or a message that is not there."""
+
+
+class MailServerError(MailError):
+    """The mail server cannot be reached or does not answer as it should; a message stays where it was."""
+
+    exit_code = 3
+    transient = True
+
+
 def nearest(name: str, known: Sequence[str], *, count: int = 3) -> str:
     """The Dutch hint that offers the nearest known names; empty when nothing comes near."""
     close = get_close_matches(name, list(known), n=count, cutoff=0.55)

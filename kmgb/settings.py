@@ -1,6 +1,7 @@
 """File and environment -> frozen settings. Secrets are absent from every `repr`.
 
-Read from `kmgb.toml` in the working folder and from the environment (`KMGB_...`, which wins).
+Read from `kmgb.toml` in the working folder and from the environment (`KMGB_...`, which wins; `KMGB_MAIL__...` for what
+stands in the table `[mail]`).
 """
 
 from __future__ import annotations
@@ -8,9 +9,21 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from kmgb.errors import SettingsError, nearest
 
@@ -20,10 +33,99 @@ def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+_HERE = ("localhost", "127.0.0.1", "::1")
+_SMTP = {"smtp": 587, "smtps": 465}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Oauth(_Part):
+    """Where we ask a token for Graph ourselves; without it the gateway adds one. Keys as of an HTTPS source."""
+
+    token_url: str
+    client_id: str
+    geheim: str
+    scope: str = "https://graph.microsoft.com/.default"
+
+
+class Graph(_Part):
+    """Microsoft Graph behind the municipality's gateway. `docs/mail.md` explains every key."""
+
+    url: str
+    gebruiker: str
+    certificaten: Path | None = None
+    clientcertificaat: Path | None = None
+    clientsleutel: Path | None = None
+    sleutelwachtwoord: str = ""
+    oauth: Oauth | None = None
+
+
+class Mail(_Part):
+    """By which way mail leaves, and for whom besides the owners. Off without a way. `docs/mail.md` explains it all."""
+
+    van: str = ""
+    smtp: str = ""
+    tls: bool = True
+    gebruiker: str = ""
+    geheim: str = ""
+    certificaten: Path | None = None
+    graph: Graph | None = None
+    link: str = ""
+    gegevensbeheerders: Listed = ()
+    managers: Listed = ()
+    wachttijd: float = Field(default=30.0, gt=0, le=300)
+
+    @property
+    def on(self) -> bool:
+        """True when there is a way for mail to leave."""
+        return bool(self.smtp) or self.graph is not None
+
+    @property
+    def server(self) -> tuple[str, str, int]:
+        """Scheme (smtp or smtps), host and port of `smtp`."""
+        parts = urlsplit(self.smtp)
+        return parts.scheme, parts.hostname or "", parts.port or _SMTP.get(parts.scheme, 0)
+
+    @field_validator("smtp")
+    @classmethod
+    def _address(cls, smtp: str) -> str:
+        try:
+            parts = urlsplit(smtp)
+            fitting = parts.scheme in _SMTP and parts.hostname and parts.port != 0 and not parts.path.strip("/")
+        except ValueError:
+            fitting = False
+        if smtp and (not fitting or "@" in smtp or not smtp.isprintable()):
+            raise ValueError("moet een mailserver zijn zonder gebruiker, zoals 'smtp://mail.gemeente.example:587'")
+        return smtp
+
+    @field_validator("link")
+    @classmethod
+    def _page(cls, link: str) -> str:
+        fitting = link.startswith(("https://", "http://")) and link.isprintable() and not set(link) & set(' "<>')
+        if link and not fitting:
+            raise ValueError("moet het adres van de rapporten zijn, zoals 'https://kmgb.gemeente.example/rapporten'")
+        return link.rstrip("/")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Mail:
+        if self.on and not self.van:
+            raise ValueError("van ontbreekt: noem het adres van de afzender")
+        if self.smtp and self.graph is not None:
+            raise ValueError("kies één weg: smtp of graph")
+        if bool(self.gebruiker) != bool(self.geheim):
+            raise ValueError("gebruiker en geheim horen bij elkaar (geheim is de naam van een geheim)")
+        if not self.tls and (self.server[1] not in _HERE or self.gebruiker or self.smtp.startswith("smtps")):
+            raise ValueError("tls = false mag alleen naar een mailserver op deze machine, zonder gebruiker")
+        return self
+
+
 class Settings(BaseSettings):
     """Where things stand and how a run behaves. Every setting is explained in the README."""
 
-    model_config = SettingsConfigDict(env_prefix="KMGB_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="KMGB_", env_nested_delimiter="__", frozen=True, extra="forbid")
 
     mappings: Path = Field(default=Path("mappings"), description="folder with the mapping files")
     schedules: Path = Field(default=Path("schedules"), description="folder with the schedule files")
@@ -60,6 +162,19 @@ class Settings(BaseSettings):
     mutation_days: int = Field(
         default=400, ge=1, description="days that changes of the distribution are kept in the mutation log"
     )
+    mail: Mail = Field(default=Mail(), description="by which way mail leaves, and for whom; off without one")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before what was given: the file is handed over as arguments."""
+        return env_settings, init_settings
 
     @property
     def database_url(self) -> str:
@@ -84,18 +199,24 @@ def load_settings(path: Path | None = None) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))} {_expected(e['type'])}" for e in error.errors())
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))} {_expected(e)}" for e in error.errors())
         raise SettingsError(f"{chosen}: {faults}.") from None
 
 
-def _expected(kind: str) -> str:
-    """What a setting must be, by the beginning of pydantic's name for the fault."""
+def _expected(fault: ErrorDetails) -> str:
+    """What a setting must be, by the beginning of pydantic's name for the fault; our own words for our own."""
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
     words = {
         "int": "moet een geheel getal zijn",
         "float": "moet een getal zijn",
         "greater": "is te klein",
         "ip_": "is geen IP-adres of reeks (10.0.0.0/24)",
-        "tuple": "moet een lijst van IP-adressen zijn",
+        "tuple": "moet een lijst zijn",
+        "bool": "moet true of false zijn",
+        "model": "moet een tabel zijn",
+        "missing": "ontbreekt",
+        "extra": "is geen instelling",
     }
-    found = (text for name, text in words.items() if kind.startswith(name))
+    found = (text for name, text in words.items() if fault["type"].startswith(name))
     return next(found, "moet een tekst tussen aanhalingstekens zijn")

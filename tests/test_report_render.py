@@ -474,7 +474,7 @@ def test_templates_use_what_is_declared_and_nothing_else() -> None:
     environment = Renderer(TEMPLATES, "Europe/Amsterdam")._environment
     used = {path.name: _free(environment, path) for path in TEMPLATES.glob("*.html")}
     pages = {"run.html": {"report"}, "overzicht.html": {"overview"}, "dekking.html": {"page"}}
-    pages |= {"week.html": {"week", "grafieken"}, "week_applicatie.html": {"week", "afnemer"}}
+    pages |= {"week.html": {"week", "grafieken"}, "week_applicatie.html": {"week", "afnemer"}, "mail.html": {"mail"}}
     assert used == {"basis.html": set(), "delen.html": set(), "weekdelen.html": set(), **pages}
 
 

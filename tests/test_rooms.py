@@ -35,7 +35,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "explain": ("errors", "catalogue", "compare", "mutations"),
     "store": ("errors", "catalogue", "compare"),
     "report": ("errors", "disk", "catalogue", "store"),
-    "notify": ("errors", "settings", "report"),
+    "notify": ("errors", "settings", "mapping", "fetch", "report"),
 }
 # `run` is the only room that knows all others; the demo makes the example and takes no part in a run.
 ALLOWED["run"] = tuple(room for room in ALLOWED if room != "demo")

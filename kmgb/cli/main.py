@@ -22,6 +22,7 @@ from kmgb.cli import (
     evidence,
     exports,
     history,
+    mail,
     mapping,
     schedule,
     serve,
@@ -37,8 +38,8 @@ app = typer.Typer(
     name="kmgb",
     help="Consistentiecontrole van basisregistratiegegevens: wat verschilt, sinds wanneer, waarom, wie is aan zet.\n\n"
     "Begin met: kmgb demo. Een eigen werkmap maakt u met: kmgb init MAP.\n\n"
-    "Uitgangscodes: 0 alles gelijk, 1 afwijkingen gevonden, 2 verkeerd gebruik of instelling, 3 aanlevering geweigerd "
-    "of bewijs dat niet klopt.",
+    "Uitgangscodes: 0 alles gelijk, 1 afwijkingen gevonden, 2 verkeerd gebruik of instelling, 3 aanlevering geweigerd, "
+    "bewijs dat niet klopt of mail die niet verzonden is.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -59,6 +60,7 @@ app.add_typer(schedule.app, name="schedule")
 app.add_typer(history.app, name="history")
 app.add_typer(decisions.app, name="besluit")
 app.add_typer(deliveries.app, name="aanleveringen")
+app.add_typer(mail.app, name="mail")
 
 
 @app.callback()

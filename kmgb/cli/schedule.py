@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +14,11 @@ import typer
 from kmgb.cli.checks import run_checks
 from kmgb.cli.output import fail, opened, say, show_table
 from kmgb.errors import SettingsError
+from kmgb.run.mail_post import send_due, write_due
 from kmgb.run.municipality import Municipality
 from kmgb.scheduler.plan import Schedule, check_file, load_schedules, next_moments
-from kmgb.scheduler.serve import serve
+from kmgb.scheduler.post import guarded, postman
+from kmgb.scheduler.serve import serve, utc_now
 from kmgb.store.planning import history
 
 app = typer.Typer(help="De planning: wanneer welke controles vanzelf draaien.", no_args_is_help=True)
@@ -74,15 +78,24 @@ def run(context: typer.Context) -> None:
     municipality = opened(context)
     schedules = _schedules(municipality)
     active = [name for name, schedule in schedules.items() if schedule.actief]
+    mails = municipality.settings.mail.on
     say(f"De planning draait met {len(active)} schema's: {', '.join(active)}. Stoppen: ctrl-C.")
+
+    def waiting() -> None:
+        send_due(municipality, utc_now)
 
     def work(schedule: Schedule) -> None:
         results = run_checks(municipality, schedule.chosen(municipality.afnemers), schedule.entiteiten)
+        if mails:
+            guarded(partial(write_due, municipality, datetime.now(UTC)))
+            guarded(waiting)
         errors = [result.error for result in results if result.error is not None]
         for error in sorted(errors, key=lambda error: not error.transient):
             raise error  # the planner records it, and tries again when trying may help
 
-    serve(schedules, work, municipality.history.engine, stop=threading.Event())
+    engine = municipality.history.engine  # opened before there are more threads than this one
+    with postman(waiting) if mails else nullcontext():
+        serve(schedules, work, engine, stop=threading.Event())
 
 
 def _shown(moment: datetime) -> str:

@@ -59,7 +59,7 @@ def refusal(response: httpx2.Response, bron: HttpsBron, place: str) -> SourceErr
     """What a status that is no answer means. Only a busy server is worth another try."""
     status = response.status_code
     if status in _BUSY or status >= 500:
-        wait = _asked_wait(response.headers.get("retry-after", ""))
+        wait = asked_wait(response.headers.get("retry-after", ""))
         what = "de server heeft het te druk" if status in _BUSY else "de server kan nu niet"
         return InterruptedTransferError(f"{place}: {what} (HTTP {status}). {LATER}", wait)
     if status == 401:
@@ -111,7 +111,7 @@ def _not_let_in(bron: HttpsBron) -> str:
     return "de server vraagt om aanmelden (HTTP 401). Zet 'oauth' of 'geheime_headers' in de bron."
 
 
-def _asked_wait(text: str) -> float:
+def asked_wait(text: str) -> float:
     """The seconds of a Retry-After, which is a number or a moment; bounded, and 0 when it cannot be read."""
     if re.fullmatch(r"\d{1,9}", text.strip()):
         return min(float(text), LONGEST_WAIT)
@@ -128,15 +128,15 @@ def _meaning(error: httpx2.TransportError, bron: HttpsBron, place: str, deadline
 
     if deadline.passed:
         return too_late(bron, place)
-    causes = list(_causes(error))
-    told = _tls_fault(causes, broken, isinstance(error, httpx2.ConnectError))
+    found = list(causes(error))
+    told = _tls_fault(found, broken, isinstance(error, httpx2.ConnectError))
     if told:
         return SourceError(f"{place}: {told}")
     if isinstance(error, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):
         return SourceError(f"{place}: deze vraag is niet te stellen. Controleer 'url', 'headers' en 'geheime_headers'.")
     if isinstance(error, httpx2.TimeoutException):
         what = f"geen antwoord binnen {bron.time_out:g} seconden. {LATER}"
-    elif isinstance(error, httpx2.ConnectError) and not any(isinstance(cause, ssl.SSLError) for cause in causes):
+    elif isinstance(error, httpx2.ConnectError) and not any(isinstance(cause, ssl.SSLError) for cause in found):
         what = "de server is niet bereikbaar. Controleer 'url' in de bron, en of de firewall de verbinding toestaat."
     else:
         what = f"de verbinding is verbroken. {broken}{LATER}"
@@ -154,7 +154,8 @@ def _tls_fault(causes: list[BaseException], broken: str, connecting: bool) -> st
     return ""
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from, the last first."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from kmgb.errors import SourceError
 
-# Numbers of OpenSSL (X509_V_ERR_...) and what they mean to whoever must act; `{key}` names the server in the source.
+# Numbers of OpenSSL (X509_V_ERR_...) and what they mean to whoever must act; `{key}` names the server in `{where}`.
 _CERTIFICATE = {
     9: "het certificaat van de server geldt nog niet. Controleer de klok van deze machine en die van de server.",
     10: "het certificaat van de server is verlopen. Vraag de beheerder om een geldig certificaat.",
-    62: "het certificaat van de server staat op een andere naam. Controleer {key!r} in de bron.",
-    64: "het certificaat van de server staat op een ander adres. Controleer {key!r} in de bron.",
+    62: "het certificaat van de server staat op een andere naam. Controleer {key!r} in {where}.",
+    64: "het certificaat van de server staat op een ander adres. Controleer {key!r} in {where}.",
 }
 _UNTRUSTED = (
     "het certificaat van de server wordt niet vertrouwd. Zet het certificaat van de uitgever in 'certificaten'."
@@ -29,6 +29,6 @@ def tls_context(certificaten: Path | None) -> ssl.SSLContext:
     return context
 
 
-def certificate_fault(error: ssl.SSLCertVerificationError, key: str) -> str:
+def certificate_fault(error: ssl.SSLCertVerificationError, key: str, where: str = "de bron") -> str:
     """What is wrong with the certificate, in Dutch, and what to do; `key` of the source names the server."""
-    return _CERTIFICATE.get(error.verify_code, _UNTRUSTED).format(key=key)
+    return _CERTIFICATE.get(error.verify_code, _UNTRUSTED).format(key=key, where=where)

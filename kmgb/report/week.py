@@ -225,7 +225,8 @@ class Coverage:
 class WeekReport:
     """The report of the week that ends at `made` and begins at `since`.
 
-    `fingerprints` are file name, rows and sha256 of the deliveries behind it, for an auditor.
+    `fingerprints` are file name, rows and sha256 of the deliveries behind it, for an auditor. `mail` says
+    what is the matter with the mail.
     """
 
     made: datetime
@@ -246,6 +247,7 @@ class WeekReport:
     norms: tuple[NormLine, ...]
     coverage: Coverage
     fingerprints: tuple[tuple[str, str, str, int, str], ...] = ()
+    mail: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,13 +52,15 @@ _SIGNALS = ("geheim", "overleden", "verhuisd")
 class Beside:
     """What a weekly report needs beside the store.
 
-    `titles` of the applications that should have a controle, `states` of the deliveries, `norms` and how they are met.
+    `titles` of the applications that should have a controle, `states` of the deliveries, `norms` and how they are met,
+    and what is the matter with the `mail`.
     """
 
     zone: str
     titles: Mapping[str, str]
     states: tuple[DeliveryState, ...] = ()
     norms: tuple[NormLine, ...] = ()
+    mail: tuple[str, ...] = ()
 
 
 def load_week(
@@ -134,6 +136,7 @@ class _Week:
             norms=tuple(one for one in self.beside.norms if self.only in (None, one.naam)),
             coverage=self._coverage(others),
             fingerprints=self._fingerprints() if self.role == Role.AUDITOR else (),
+            mail=self.beside.mail if self.role in (Role.GEGEVENSBEHEERDER, Role.AUDITOR) else (),
         )
 
     # Controles and applications

@@ -200,6 +200,11 @@ def _others(week: WeekReport) -> Iterator[tuple[str, tuple[str, ...], list[tuple
         ("Applicatie", "Entiteit", "Veld", "Vergeleken", "Fout"),
         [(one.titel, one.entity_label, one.label, one.vergeleken, one.fout) for one in week.heat],
     )
+    if week.mail:
+        yield "Mail", ("Wat er met de mail is",), [(one,) for one in week.mail]
+    if week.fingerprints:
+        head = ("Van", "Entiteit", "Bestand", "Rijen", "sha256")
+        yield "Vingerafdrukken", head, list(week.fingerprints)
     coverage = week.coverage
     yield "Dekking", ("Wat", "Aantal"), [
         ("Velden vergeleken", coverage.velden), ("Velden in totaal", coverage.velden_totaal),

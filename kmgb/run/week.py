@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kmgb.arrival.watch import states
+from kmgb.report.mail_state import open_problems
 from kmgb.report.private import write_private
 from kmgb.report.week import DeliveryState, Role, WeekReport
 from kmgb.report.week_charts import charts_of
@@ -30,6 +31,7 @@ def week_report(
         titles={name: named.get(name, name) for name in expected_afnemers(municipality)},
         states=delivery_states(municipality, made),
         norms=norm_lines(municipality, made),
+        mail=open_problems(municipality.history.engine, made),
     )
     return load_week(municipality.history, municipality.catalogue, made, beside, role, afnemer)
 

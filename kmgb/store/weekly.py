@@ -159,6 +159,31 @@ class Weekly:
         schema = {name: pl.Int64() if name == "id" else pl.String() for name in names}
         return self._frame(statement, schema)
 
+    def turned(self, names: tuple[str, str], before: int, run_id: int) -> pl.DataFrame:
+        """How many findings stood after both runs of a controle, and not in the same way.
+
+        Columns: kind, severity and cause as they were after the run `before`, the same with `_now`, and count.
+        """
+        first, then = versie.alias("first"), versie.alias("then")
+        clear = ("kind", "severity", "cause")
+        by = [first.c[name] for name in clear] + [then.c[name].label(f"{name}_now") for name in clear]
+        statement = (
+            select(*by, func.count())
+            .select_from(afwijking)
+            .join(first, and_(first.c.afwijking_id == afwijking.c.id, first.c.run_id == _version_at(before)))
+            .join(then, and_(then.c.afwijking_id == afwijking.c.id, then.c.run_id == _version_at(run_id)))
+            .where(
+                afwijking.c.afnemer == names[0],
+                afwijking.c.entity == names[1],
+                afwijking.c.opened_run <= before,
+                or_(afwijking.c.closed_run.is_(None), afwijking.c.closed_run > run_id),
+                first.c.run_id < then.c.run_id,
+            )
+            .group_by(*by)
+        )
+        columns = [*clear, *(f"{name}_now" for name in clear)]
+        return self._frame(statement, {**dict.fromkeys(columns, pl.String()), "count": pl.Int64()})
+
     def opened(self, names: tuple[str, str], run_id: int, ids: Sequence[int]) -> pl.DataFrame:
         """These findings with their values, as of this run. Columns: those of `findings_at`."""
         with self._engine.connect() as connection:
@@ -208,6 +233,13 @@ class Weekly:
         with self._engine.connect() as connection:
             rows = [tuple(row) for row in connection.execute(statement)]
         return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _version_at(run_id: int) -> Any:
+    """The run that wrote the version of a finding that held after this run."""
+    older = versie.alias("older")
+    known = select(func.max(older.c.run_id)).where(older.c.afwijking_id == afwijking.c.id, older.c.run_id <= run_id)
+    return known.correlate(afwijking).scalar_subquery()
 
 
 def _of(latest: Any) -> Any:

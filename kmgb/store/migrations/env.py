@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from kmgb.store import planning, schema
+from kmgb.store import outbox, planning, schema
 
-assert planning.planning_uitvoering.metadata is schema.metadata
+assert planning.planning_uitvoering.metadata is outbox.mail.metadata is schema.metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
