@@ -223,6 +223,8 @@ def _land(source: Path, plan: EntiteitMapping, draft: Manifest, site: _Site, lim
                 return known
             # What was accepted stays as it is for the runs that compared it; this arrival is refused beside it.
             draft = replace(draft, id=_hash([draft.id, previous.id]))
+        elif known is not None and known.written.status == "geaccepteerd":
+            return known  # rejected after runs had compared it: it stays as it is for them, and out for the next
         if site.prepared and not lookups:
             _adopt(source, out / DATA_FILE)
         else:

@@ -392,6 +392,21 @@ def test_a_line_that_a_crash_cut_off_gives_way(quarantined: Landed, tmp_path: Pa
     assert manifests(tmp_path / "data", "sociaal", "personen")[0].status == "quarantaine"
 
 
+def test_an_accepted_delivery_that_is_rejected_later_is_compared_no_more(lands: Lands, tmp_path: Path) -> None:
+    first, second = lands(rows(100), 1), lands(rows(99), 2)
+    before = {path: path.read_bytes() for path in second.folder.iterdir()}
+    decided(tmp_path, second, "afgekeurd")
+    assert last_accepted(tmp_path / "data", "sociaal", "personen") == first.manifest
+    again = lands(rows(99), 2)  # the same file once more
+    assert (again.accepted, again.manifest.reasons) == (False, ("Afgekeurd door Jan op 02-03-2026.",))
+    assert {path: path.read_bytes() for path in second.folder.iterdir()} == before
+    third = lands(rows(98), 3)
+    assert third.accepted
+    decided(tmp_path, second, "vrijgegeven")
+    assert last_accepted(tmp_path / "data", "sociaal", "personen") == third.manifest
+    assert Landed(manifests(tmp_path / "data", "sociaal", "personen")[1], second.folder).accepted
+
+
 def test_decisions_that_cannot_be_read_let_nothing_in(quarantined: Landed, tmp_path: Path) -> None:
     (quarantined.folder.parent / "besluiten.jsonl").write_text("{}\n")
     with pytest.raises(LandingError, match="besluit op regel 1 is niet te lezen"):
@@ -404,7 +419,7 @@ def test_senseless_decisions_are_refused(quarantined: Landed, lands: Lands, tmp_
     with pytest.raises(KmgbError, match=r"was niet te lezen en heeft geen gegevens om te vergelijken"):
         decided(tmp_path, unreadable, "vrijgegeven")
     with pytest.raises(KmgbError, match="staat niet in quarantaine"):
-        decided(tmp_path, Landed(accepted, quarantined.folder), "afgekeurd")
+        decided(tmp_path, Landed(accepted, quarantined.folder), "vrijgegeven")
     decided(tmp_path, quarantined, "afgekeurd")
     with pytest.raises(KmgbError, match="is al afgekeurd door Jan op 02-03-2026"):
         decided(tmp_path, quarantined, "afgekeurd")

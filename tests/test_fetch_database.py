@@ -22,6 +22,7 @@ import sqlalchemy as sa
 import trustme
 from pydantic import ValidationError
 from servers_db import SECRET, VARIABLE, Server, db_secret, free_port, mariadb, need, postgresql, sqlserver_driver
+from servers_web import until
 from tds_server import TdsServer
 
 from kmgb.catalogue.columns import FAULT, ROW
@@ -132,16 +133,16 @@ def test_a_whole_table_arrives_with_progress_in_batches(postgresql: Server, into
     postgresql.admin(
         'drop table if exists "Groot"',
         "create table \"Groot\" as select n::varchar(40) as n, repeat('é', 30)::varchar(400) as t"
-        " from generate_series(1, 60000) n",
+        " from generate_series(1, 300000) n",
     )
     heard: list[tuple[int, int]] = []
     fetch_database(
         postgresql.bron(tabel="public.Groot"), "p", into, progress=lambda rows, size: heard.append((rows, size))
     )
     assert len(heard) > 2
-    assert heard[-1][0] == 60000
+    assert heard[-1][0] == 300000
     frame = pl.read_parquet(into / "p.parquet")
-    assert (frame.height, frame["n"].n_unique(), frame["t"].unique().to_list()) == (60000, 60000, ["é" * 30])
+    assert (frame.height, frame["n"].n_unique(), frame["t"].unique().to_list()) == (300000, 300000, ["é" * 30])
 
 
 def test_the_file_is_what_landing_takes_as_it_is(postgresql: Server, into: Path) -> None:
@@ -219,7 +220,7 @@ def test_a_column_cannot_vanish_between_two_batches(server: Server, into: Path) 
     fetch_database(server.bron(tabel="veel"), "p", into, progress=drop)
     assert waited
     frame = pl.read_parquet(into / "p.parquet").drop(ROW, FAULT)
-    assert (frame.columns, frame.height, frame["naam"].null_count()) == (["n", "naam"], 300000, 0)
+    assert (frame.columns, frame.height, frame["naam"].null_count()) == (["n", "naam", "ruim"], 300000, 0)
 
 
 def test_nothing_can_be_changed(postgresql: Server, into: Path) -> None:
@@ -261,6 +262,12 @@ def test_nobody_listens(server: Server, into: Path) -> None:
 
 def test_a_server_without_encryption_is_refused(server: Server, into: Path) -> None:
     assert refused(server.bron(query="select 1 as a", versleuteld="verplicht"), into).reason == "certificaat"
+
+
+def test_a_file_of_certificates_that_is_none(server: Server, into: Path, tmp_path: Path) -> None:
+    bron = server.bron(query="select 1 as a", versleuteld="verplicht", certificaat=str(tmp_path / "geen.pem"))
+    with pytest.raises(SourceError, match=r"geen\.pem: geen leesbare certificaten \(PEM\)\. Controleer 'certificaat'"):
+        fetch_database(bron, "personen", into)
 
 
 @pytest.mark.parametrize(
@@ -306,10 +313,14 @@ def test_the_time_limit_holds(server: Server, into: Path) -> None:
 
 
 def _many(server: Server) -> None:
+    """More than is read ahead."""
+    wide = "repeat('x', 200)"
     make = (
-        f"create table veel as select n::varchar(400) as n, '{PLANTED}'::varchar(400) as naam from generate_series(1, 300000) n"
+        f"create table veel as select n::varchar(400) as n, '{PLANTED}'::varchar(400) as naam, {wide}::varchar(400) as ruim"
+        " from generate_series(1, 300000) n"
         if server.system == "postgresql"
-        else f"create table veel as select cast(seq as char(400)) as n, cast('{PLANTED}' as char(400)) as naam from seq_1_to_300000"
+        else f"create table veel as select cast(seq as char(400)) as n, cast('{PLANTED}' as char(400)) as naam,"
+        f" cast({wide} as char(400)) as ruim from seq_1_to_300000"
     )
     server.admin("drop table if exists veel", make)
 
@@ -375,9 +386,21 @@ def test_kmgb_killed_mid_read_leaves_no_delivery(server: Server, into: Path) -> 
     bron = server.bron(tabel="veel")
     done = subprocess.run([sys.executable, "-c", program, bron.model_dump_json(), str(into)], check=False)
     assert done.returncode == -signal.SIGKILL
+    until(lambda: not _of_drivers())  # nobody is left behind with the database
     assert [path.name for path in into.iterdir() if not path.name.startswith(".bezig-")] == []
     fetch_database(bron, "personen", into)
     assert pl.scan_parquet(into / "personen.parquet").select(pl.len()).collect().item() == 300000
+
+
+def _of_drivers() -> list[Path]:
+    """The processes of drivers whose parent has died: children of the first process."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if b"kmgb.fetch.odbc_process" in (path / "cmdline").read_bytes():
+                state, parent = (path / "stat").read_text().rpartition(") ")[2].split()[:2]
+                found += [path] if (parent, state != "Z") == ("1", True) else []
+    return found
 
 
 def test_what_a_killed_kmgb_left_goes_with_the_next_pull(server: Server, into: Path) -> None:
@@ -722,10 +745,28 @@ def test_what_a_source_must_say(keys: dict[str, Any], sentence: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["select ';' as a", "select [delete] from t -- ; drop", "SELECT 1 as a;", 'select /* into */ "update" from t'],
+    ["select ';' as a", "SELECT [delete] from t", "SELECT 1 as a;", 'select "update" from t', "select /*+ into */ 1"],
 )
 def test_a_query_that_only_reads(query: str) -> None:
     assert DatabaseBron(systeem="sqlserver", server="x", query=query).query == query.rstrip(";")
+
+
+def test_comments_stay_behind_and_a_backslash_hides_a_quote_where_it_does() -> None:
+    query = "select 1 as a -- ; drop\n, /* into; */ 2 as b; -- end"
+    assert DatabaseBron(systeem="sqlserver", server="x", query=query).query.split() == [
+        "select",
+        "1",
+        "as",
+        "a",
+        ",",
+        "2",
+        "as",
+        "b",
+    ]
+    quoted = r"select 'O\'Brien; delete' as a"
+    assert DatabaseBron(systeem="mariadb", server="x", query=quoted).query == quoted
+    with pytest.raises(ValidationError, match="maar één opdracht"):  # where it does not, that text ended before
+        DatabaseBron(systeem="postgresql", server="x", database="d", query=r"select 'O\'; delete from t")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Deciding about deliveries in quarantine: found by number, released or rejected, and written in the audit log."""
+"""Deciding about deliveries: found by number, released from quarantine or rejected, and written in the audit log."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def decide(
 ) -> list[Manifest]:
     """The deliveries as they stand after this decision about them.
 
-    The act is in the audit log before it takes effect. Raises: KmgbError when one of them is not in quarantaine, has
-    nothing to compare, or stands so already; none is decided on then.
+    The act is in the audit log before it takes effect. Raises: KmgbError when one of them has nothing to
+    compare, or stands so already; none is decided on then.
     """
     if not who.strip() or not why.strip():
         raise KmgbError("Een besluit vraagt wie het neemt (--door) en waarom (--reden).")
@@ -46,8 +46,8 @@ def _refuse_senseless(folder: Path, manifest: Manifest, verdict: Verdict) -> Non
     home = home_of(folder, manifest.afnemer, manifest.entity)
     known = decisions(home).get(manifest.id)
     name = f"Aanlevering {manifest.id} ({manifest.afnemer}, {manifest.entity}, {manifest.file})"
-    if manifest.status != "quarantaine" and known is None:
-        raise KmgbError(f"{name} staat niet in quarantaine: daarover valt niets te besluiten.")
+    if manifest.status != "quarantaine" and known is None and verdict == "vrijgegeven":
+        raise KmgbError(f"{name} staat niet in quarantaine: zij wordt al vergeleken.")
     if known is not None and known.verdict == verdict:
         raise KmgbError(f"{name} is al {verdict} door {known.who} op {known.made:%d-%m-%Y}.")
     if verdict == "vrijgegeven" and not (home / manifest.id / "data.parquet").exists():

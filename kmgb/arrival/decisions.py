@@ -1,4 +1,4 @@
-"""What people decided about deliveries in quarantine: released or rejected, by whom, when and why.
+"""What people decided about deliveries: released from quarantine or rejected, by whom, when and why.
 
 A manifest never changes. The decisions stand beside the deliveries of one entity of one afnemer in `besluiten.jsonl`,
 one line each, oldest first; the last one about a delivery holds.

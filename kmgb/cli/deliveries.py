@@ -100,9 +100,9 @@ def release(context: typer.Context, nummers: _Numbers, door: _Who, reden: _Why) 
     _decide(context, nummers, "vrijgegeven", door, reden)
 
 
-@app.command(name="reject", help="Keur aanleveringen in quarantaine af: zij worden nooit vergeleken.")
+@app.command(name="reject", help="Keur aanleveringen af, ook geaccepteerde: zij worden niet (meer) vergeleken.")
 def reject(context: typer.Context, nummers: _Numbers, door: _Who, reden: _Why) -> None:
-    """Each stays out, also when it would pass later."""
+    """Each stays out, also when it would pass later. What runs already concluded from it stays as it was."""
     _decide(context, nummers, "afgekeurd", door, reden)
 
 

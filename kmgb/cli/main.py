@@ -81,6 +81,7 @@ def main() -> None:
     except KmgbError as error:
         fail(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        fail("Onderbroken. Wat al was vastgelegd blijft staan.")
-        sys.exit(INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # what typer makes of ctrl-C
+            fail("Onderbroken. Wat al was vastgelegd blijft staan.")
+        raise

@@ -50,8 +50,9 @@ def pull_all(
         bool, typer.Option("--volg", help="blijf de afhaalmappen volgen en haal op zodra een bestand heel is")
     ] = False,
 ) -> None:
-    """Exit 3 when something could not be fetched or went into quarantaine; what did come stays."""
-    municipality, refused = opened(context), False
+    """Exit 3 when something could not be fetched or went into quarantaine, 2 when only settings are wrong; what did
+    come stays."""
+    municipality, code = opened(context), 0
     if volg:
         _follow(municipality, tuple(afnemers or ()), entity)
         return
@@ -62,10 +63,11 @@ def pull_all(
                 pulled = pull(municipality, mapping, one, datetime.now(UTC), progress=progress)
         except KmgbError as error:
             fail(f"{name}: {error}")
-            refused = True
+            code = max(code, error.exit_code)
             continue
-        refused |= _say_pulled(name, pulled, municipality)
-    raise typer.Exit(REFUSED if refused else 0)
+        if _say_pulled(name, pulled, municipality):
+            code = REFUSED
+    raise typer.Exit(code)
 
 
 def _follow(municipality: Municipality, names: Sequence[str], entity: str) -> None:
@@ -106,8 +108,8 @@ def test(
     afnemer: Annotated[str, typer.Argument(help="naam van de afnemer")],
     entity: _Entity = "",
 ) -> None:
-    """Changes nothing, here nor there. Exit 3 when a source cannot be used."""
-    municipality, refused = opened(context), False
+    """Changes nothing, here nor there. Exit 3 when a source cannot be used, 2 when only settings are wrong."""
+    municipality, code = opened(context), 0
     for mapping, one in chosen(municipality, (afnemer,), entity):
         plan = mapping.entiteit[one]
         if plan.bron is None:
@@ -117,13 +119,13 @@ def test(
             seen = probe(plan.bron, plan, municipality.catalogue[one], terms(municipality))
         except KmgbError as error:
             fail(f"  {error}")
-            refused = True
+            code = max(code, error.exit_code)
             continue
         if isinstance(seen, DatabaseFacts):
             _show_database(seen, municipality)
         else:
             _show_files(seen, municipality)
-    raise typer.Exit(REFUSED if refused else 0)
+    raise typer.Exit(code)
 
 
 def chosen(municipality: Municipality, names: Sequence[str], entity: str) -> Iterator[tuple[Mapping, str]]:

@@ -109,7 +109,7 @@ class _Session:
             bytes=_BUFFER,
             widest=widest,
             seconds=self.bron.tijdslimiet if self.bron.systeem in ("sqlserver", "odbc") else None,
-            concurrent=rows is None,
+            bulk=rows is None,
             floats=self.system.text is None,
         )
         return self.odbc.read(asked)
@@ -136,6 +136,8 @@ class _Session:
 def shown(arrow: Any, column: Any, how: Shown) -> Any:
     """A column as it is delivered: text, with what the driver left undone."""
     compute = library("pyarrow.compute")
+    if how is not Shown.AS_IS and arrow.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     if arrow.types.is_floating(column.type):
         digits = pl.Series(pl.from_arrow(column)).cast(pl.String).str.replace(r"\.0$", "")
         return compute.cast(digits.to_arrow(), arrow.string())

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from kmgb.fetch.database_odbc import DriverError, Opened, check_names, library
 from kmgb.fetch.database_systems import BRON, ORACLE, Column, nested, quoted
+from kmgb.fetch.odbc_groups import grouped
 from kmgb.mapping.bronnen.database import DatabaseBron
 
 _ROWS = 20_000
@@ -74,8 +75,8 @@ def open_and_read_oracle(
             opened = _opened(bron, connection)
             yield opened
             statement = reading(bron, opened.columns, rows)
-            for frame in connection.fetch_df_batches(statement=statement, size=rows or _ROWS):
-                yield from arrow.table(frame).to_batches()
+            frames = connection.fetch_df_batches(statement=statement, size=rows or _ROWS)
+            yield from grouped(batch for frame in frames for batch in arrow.table(frame).to_batches())
     except oracledb.Error as error:
         raise DriverError(str(error)) from None
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from kmgb.fetch.database_oracle import open_and_read_oracle
 from kmgb.fetch.database_pump import Pump, SilentError
 from kmgb.fetch.database_systems import SYSTEMS, Shown
 from kmgb.fetch.odbc import Here, Odbc
+from kmgb.fetch.tls import tls_context
 from kmgb.mapping.bronnen.database import DatabaseBron
 from kmgb.sources.delivered import CONTROLS, Limits, check_cells
 
@@ -32,7 +34,6 @@ from kmgb.sources.delivered import CONTROLS, Limits, check_cells
 _APART = ("postgresql", "mariadb")
 Seen = Callable[[str, pl.Series, pl.Series], None]
 Progress = Callable[[int, int], None]
-_GROUP = 16 * 2**20
 _GRACE = 5
 _SHORTER = "Laat die kolom weg uit de query, of kort haar daar in."
 _SLOWER = "Een waarde is langer dan 4000 tekens of dan haar kolom aangeeft: daardoor is trager gelezen."
@@ -74,34 +75,27 @@ def read_into(bron: DatabaseBron, password: str, path: Path, wanted: Wanted, pro
 
 
 def _write(reading: Reading, path: Path, wanted: Wanted, progress: Progress) -> str | None:
-    """Row groups of about 16 MiB, whatever the size of the batches; the highest text in `peildatum_kolom`."""
+    """One row group for every table; gives the highest text in `peildatum_kolom`."""
     arrow, parquet = library("pyarrow"), library("pyarrow.parquet")
-    texts = [(name, arrow.string()) for name in reading.kept]
+    empty = arrow.table([arrow.array([], arrow.string())] * len(reading.opened.names), names=reading.opened.names)
+    tables = reading.tables()
+    first = next(tables, empty)
+    texts = [first.schema.field(name) for name in reading.kept]
     schema = arrow.schema([*texts, (ROW, arrow.uint32()), (FAULT, arrow.string())])
-    rows = size = held = 0
-    waiting: list[Any] = []
+    rows = size = 0
     newest: str | None = None
     with path.open("wb") as stream:
-        with parquet.ParquetWriter(stream, schema, compression="lz4", write_statistics=False) as writer:
-
-            def keep() -> None:
-                """Counting and writing cost per call, so the driver's small batches go together."""
-                group = arrow.concat_tables(waiting)
-                if wanted.seen is not None:
-                    _count(group.select(reading.kept), wanted.seen)
-                writer.write_table(group)
-                waiting.clear()
-
-            for table in reading.tables():
+        # Without Arrow's own schema in it the file says text, not how the text came to us.
+        kept_out = {"compression": "lz4", "write_statistics": False, "store_schema": False}
+        with parquet.ParquetWriter(stream, schema, **kept_out) as writer:
+            for table in chain([first], tables):
                 newest = _highest(newest, table, reading.bron.peildatum_kolom)
-                waiting.append(_numbered(arrow, table.select(reading.kept), rows, wanted.limits))
-                rows, size, held = rows + table.num_rows, size + table.nbytes, held + table.nbytes
-                if held >= _GROUP:
-                    keep()
-                    held = 0
+                kept = table.select(reading.kept)
+                if wanted.seen is not None:
+                    _count(kept, wanted.seen)
+                writer.write_table(_numbered(arrow, kept, rows, wanted.limits))
+                rows, size = rows + table.num_rows, size + table.nbytes
                 progress(rows, size)
-            if waiting:
-                keep()
         stream.flush()
         os.fsync(stream.fileno())
     return newest
@@ -110,8 +104,10 @@ def _write(reading: Reading, path: Path, wanted: Wanted, progress: Progress) -> 
 def _count(table: Any, seen: Seen) -> None:
     compute = library("pyarrow.compute")
     for name in table.column_names:
-        counted = pl.Series(pl.from_arrow(compute.value_counts(table.column(name)))).struct.unnest()
-        seen(name, counted["values"], counted["counts"])
+        for chunk in table.column(name).chunks:
+            values, counts = compute.value_counts(getattr(chunk, "indices", chunk)).flatten()
+            texts = chunk.dictionary.take(values) if hasattr(chunk, "dictionary") else values
+            seen(name, pl.Series(pl.from_arrow(texts)), pl.Series(pl.from_arrow(counts)))
 
 
 def _numbered(arrow: Any, table: Any, before: int, limits: Limits) -> Any:
@@ -120,7 +116,9 @@ def _numbered(arrow: Any, table: Any, before: int, limits: Limits) -> Any:
     if _is_clean(table, limits):
         faults = arrow.nulls(table.num_rows, arrow.string())
     else:
-        cells = pl.DataFrame(pl.from_arrow(table))
+        cells = pl.DataFrame(
+            pl.from_arrow(table.cast(arrow.schema([(name, arrow.string()) for name in table.column_names])))
+        )
         faults = cells.select(check_cells(cells.columns, limits)).to_series().to_arrow().cast(arrow.string())
     return table.append_column(ROW, numbers).append_column(FAULT, faults)
 
@@ -130,10 +128,11 @@ def _is_clean(table: Any, limits: Limits) -> bool:
     at every cell. A character has at least one byte."""
     compute = library("pyarrow.compute")
     for column in table.columns:
-        if (compute.max(compute.binary_length(column)).as_py() or 0) > limits.max_cell:
-            return False
         for chunk in column.chunks:
-            text = chunk.buffers()[2]
+            texts = getattr(chunk, "dictionary", chunk)
+            if (compute.max(compute.binary_length(texts)).as_py() or 0) > limits.max_cell:
+                return False
+            text = texts.buffers()[2]
             if text is not None and len(text.to_pybytes().translate(None, CONTROLS)) < text.size:
                 return False
     return True
@@ -142,8 +141,9 @@ def _is_clean(table: Any, limits: Limits) -> bool:
 def _highest(known: str | None, table: Any, column: str) -> str | None:
     if not column or column not in table.column_names:
         return known
-    found = library("pyarrow.compute").max(table.column(column)).as_py()
-    return max(filter(None, (known, found)), default=None)
+    max_of = library("pyarrow.compute").max
+    found = [max_of(getattr(chunk, "dictionary", chunk)).as_py() for chunk in table.column(column).chunks]
+    return max(filter(None, (known, *found)), default=None)
 
 
 class Reading:
@@ -196,7 +196,7 @@ class Reading:
             raise _columns(self.bron, error) from None
 
     def tables(self) -> Iterator[Any]:
-        """Every batch as an Arrow table of text."""
+        """Every group as an Arrow table of text, plain or as a dictionary."""
         arrow = library("pyarrow")
         how = SYSTEMS[self.bron.systeem].shown if self.bron.systeem in SYSTEMS else _as_is
         todo = [how(column.type) for column in self.opened.columns]
@@ -220,6 +220,8 @@ class Reading:
 def _odbc(bron: DatabaseBron) -> Odbc:
     """Where ODBC is spoken. Raises: SourceError when the extra is not installed."""
     library("arrow_odbc"), library("pyarrow")
+    if bron.certificaat:  # a driver would call it a server that is not trusted
+        tls_context(Path(bron.certificaat), "certificaat")
     return Apart() if bron.systeem in _APART else Here()
 
 

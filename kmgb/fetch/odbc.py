@@ -1,6 +1,6 @@
 """ODBC itself: connect, and read a statement as Arrow record batches of text.
 
-This module imports nothing of kmgb and little else: it also runs as a process of its own (see database_apart), which
+This module imports little: it also runs as a process of its own (see database_apart), which
 must be there at once.
 """
 
@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from kmgb.fetch.odbc_groups import grouped
 
 _NO_TYPE = re.compile(r"SQL type of the column with name: (.*) and index")
 _ROWS = 5_000
@@ -30,7 +32,8 @@ class ColumnNamesError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One statement to read. `concurrent`: read ahead in a second buffer. `floats`: floating point comes as it is.
+    """One statement to read. `bulk`: it comes in groups (see odbc_groups). `floats`: floating point comes as it
+    is.
 
     Units: `bytes` of a buffer, `widest` in characters of a text whose length the driver does not know.
     """
@@ -40,7 +43,7 @@ class Read:
     bytes: int
     widest: int
     seconds: int | None
-    concurrent: bool
+    bulk: bool
     floats: bool
 
 
@@ -115,9 +118,9 @@ class Here:
                 max_binary_size=asked.widest,
                 map_schema=as_text,
                 query_timeout_sec=asked.seconds,
-                fetch_concurrently=asked.concurrent,
             )
-        return Result(described, self._batches(reader))
+        batches = self._batches(reader)
+        return Result(described, grouped(batches) if asked.bulk else batches)
 
     def _batches(self, reader: Any) -> Iterator[Any]:
         with _driver_words(self._odbc.Error):
@@ -137,7 +140,8 @@ class Here:
         except pyodbc.Error as error:
             raise DriverError(_words(error)) from None
         names = [column[0] for column in cursor.description]
-        return Result([(name, "string") for name in names], self._row_batches(connection, cursor, names, asked.rows))
+        batches = self._row_batches(connection, cursor, names, asked.rows)
+        return Result([(name, "string") for name in names], batches if asked.rows else grouped(batches))
 
     def _row_batches(self, connection: Any, cursor: Any, names: Sequence[str], rows: int | None) -> Iterator[Any]:
         import pyodbc  # noqa: PLC0415

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import signal
 import struct
 import sys
 from collections.abc import Iterator
@@ -12,11 +14,13 @@ from kmgb.fetch.odbc import ColumnNamesError, DriverError, Here, Read, Result, R
 
 # A letter, the length, and the content: JSON (`J`) or one record batch as an Arrow stream (`B`).
 HEAD = struct.Struct(">cQ")
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 ERRORS: dict[str, type[Exception]] = {"driver": DriverError, "kolommen": ColumnNamesError, "breed": TooWideError}
 
 
 def main() -> None:
     """Carry out every request on standard input until it closes."""
+    _die_with_parent()
     odbc = Here()
     for line in sys.stdin.buffer:
         asked = json.loads(line)
@@ -25,6 +29,12 @@ def main() -> None:
                 _send(letter, content)
         except tuple(ERRORS.values()) as error:
             _send(b"J", _said(next(name for name, kind in ERRORS.items() if isinstance(error, kind)), text=str(error)))
+
+
+def _die_with_parent() -> None:
+    """Nobody kills us when kmgb is killed itself, and a driver that waits does not see that nobody listens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _answer(odbc: Here, asked: dict[str, Any]) -> Iterator[tuple[bytes, Any]]:

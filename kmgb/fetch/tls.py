@@ -19,12 +19,12 @@ _UNTRUSTED = (
 )
 
 
-def tls_context(certificaten: Path | None) -> ssl.SSLContext:
+def tls_context(certificaten: Path | None, key: str = "certificaten") -> ssl.SSLContext:
     """A context that trusts the issuers in `certificaten`, or those of the machine. Raises: SourceError."""
     try:
         context = ssl.create_default_context(cafile=certificaten)
     except (OSError, ssl.SSLError):
-        raise SourceError(f"{certificaten}: geen leesbare certificaten (PEM). Controleer 'certificaten'.") from None
+        raise SourceError(f"{certificaten}: geen leesbare certificaten (PEM). Controleer {key!r}.") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -6,22 +6,26 @@ import re
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from kmgb.mapping.bronnen.geheim import Geheim
 
 Systeem = Literal["sqlserver", "oracle", "mariadb", "postgresql", "sqlite", "odbc"]
 
-# What hides words and semicolons in SQL: texts, quoted names, comments.
-_HIDING = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|(\$\w*\$).*?\1", re.DOTALL
-)
+# What hides words and semicolons in SQL: texts, quoted names, comments. A comment that speaks to the database stays.
+_COMMENT = r"(?P<comment>--[^\n]*|/\*(?![+!]).*?\*/)"
+_OTHERS = r"`[^`]*`|\[[^\]]*\]|/\*.*?\*/|(?P<dollar>\$\w*\$).*?(?P=dollar)"
+_HIDING = re.compile(rf"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|{_COMMENT}|{_OTHERS}", re.DOTALL)
+_HIDING_MARIADB = re.compile(rf"'(?:[^'\\]|''|\\.)*'|\"(?:[^\"\\]|\"\"|\\.)*\"|{_COMMENT}|{_OTHERS}", re.DOTALL)
 _SECRET_OPTIONS = {"pwd", "password", "wachtwoord", "uid", "user", "accesstoken"}
 
 
-def _reads_only(query: str) -> str:
-    """The query without what follows its end; it must be one statement that only reads."""
-    blank = _HIDING.sub(lambda hidden: " " * len(hidden[0]), query).rstrip()
+def _reads_only(query: str, info: ValidationInfo) -> str:
+    """The query without its comments and what follows its end; it must be one statement that only reads."""
+    hiding = _HIDING_MARIADB if info.data.get("systeem") == "mariadb" else _HIDING
+    # A driver (SQLite's) may take a semicolon in a comment for the end of the statement.
+    query = hiding.sub(lambda hidden: " " if hidden["comment"] else hidden[0], query)
+    blank = hiding.sub(lambda hidden: " " * len(hidden[0]), query).rstrip()
     while blank.endswith(";"):
         query = query[: len(blank) - 1]
         blank = blank[:-1].rstrip()
