@@ -474,7 +474,8 @@ def test_templates_use_what_is_declared_and_nothing_else() -> None:
     environment = Renderer(TEMPLATES, "Europe/Amsterdam")._environment
     used = {path.name: _free(environment, path) for path in TEMPLATES.glob("*.html")}
     pages = {"run.html": {"report"}, "overzicht.html": {"overview"}, "dekking.html": {"page"}}
-    pages |= {"week.html": {"week", "grafieken"}, "week_applicatie.html": {"week", "afnemer"}, "mail.html": {"mail"}}
+    pages |= {"week.html": {"week", "grafieken", "paginas"}, "week_applicatie.html": {"week", "afnemer", "paginas"}}
+    pages |= {"mail.html": {"mail"}}
     assert used == {"basis.html": set(), "delen.html": set(), "weekdelen.html": set(), **pages}
 
 
@@ -504,6 +505,26 @@ def test_a_wrong_template_is_named_with_its_line(tmp_path: Path, template: str, 
         Renderer(tmp_path, "Europe/Amsterdam").run(REPORT)
     hint = "Herstel het, of zet het meegeleverde sjabloon terug."
     assert str(caught.value) == f"{path}, regel 2: het sjabloon is niet te gebruiken ({what}). {hint}"
+
+
+@pytest.mark.parametrize(
+    ("template", "what"),
+    [
+        ("een\n{{ report.kinds | safe }}", "No filter named 'safe'."),
+        ("een\n{% autoescape false %}{{ report.titel }}{% endautoescape %}", "autoescape kan niet uit"),
+    ],
+)
+def test_no_template_switches_the_escaping_off(tmp_path: Path, template: str, what: str) -> None:
+    (tmp_path / "run.html").write_text(template, encoding="utf-8")
+    with pytest.raises(ReportError) as caught:
+        Renderer(tmp_path, "Europe/Amsterdam").run(REPORT)
+    assert f"run.html, regel 2: het sjabloon is niet te gebruiken ({what})" in str(caught.value)
+
+
+def test_a_template_that_is_no_text_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "run.html").write_bytes("één".encode("cp1252"))
+    with pytest.raises(ReportError, match=r"een sjabloon of opmaakblad is geen UTF-8\. Bewaar het als UTF-8"):
+        Renderer(tmp_path, "Europe/Amsterdam").run(REPORT)
 
 
 def test_an_absent_template_is_named(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from kmgb.arrival.audit import AUDIT_FILE
 from kmgb.cli.main import app
 from kmgb.demo.weeks import Weeks, generate_weeks
 from kmgb.report.week import Counts, Role, WeekReport
+from kmgb.report.week_words import changed
 from kmgb.run.municipality import Municipality
 from kmgb.run.week import publish_week, week_report
 from kmgb.store.suppression import Pattern
@@ -81,6 +82,12 @@ def oracle(town: Town, made: datetime) -> dict[tuple[str, str], Counts]:
         columns = {row["field"] for row in rows if part(row) == "veldtoewijzing"}
         grave = {row["field"] for row in rows if part(row) == "veldtoewijzing" and row["severity"] == "kritiek"}
         fresh = [row for row in wrong if row["first_seen"].replace(tzinfo=UTC) > since]
+        whole: dict[str, list[bool]] = {}
+        for row in rows:
+            if part(row) == "veldtoewijzing":
+                whole.setdefault(row["field"], []).append(row["first_seen"].replace(tzinfo=UTC) > since)
+        gone = [row for row in history.findings(stored, made, closed=True).to_dicts() if left(row, since, made)]
+        single = [row for row in gone if row["cause"] != "veldtoewijzing"]
         found[stored.afnemer, stored.entity] = Counts(
             open=len(wrong) + len(columns),
             kritiek=sum(row["severity"] == "kritiek" for row in wrong) + len(grave),
@@ -88,9 +95,15 @@ def oracle(town: Town, made: datetime) -> dict[tuple[str, str], Counts]:
             onderweg=sum(part(row) == "onderweg" for row in rows),
             geaccepteerd=sum(part(row) == "geaccepteerd" for row in rows),
             teruggemeld=sum(row["status"] == "teruggemeld" for row in wrong),
-            nieuw=sum(row["predecessor"] is None for row in fresh),
+            nieuw=sum(row["predecessor"] is None for row in fresh)
+            + sum(sum(late) * 2 > len(late) for late in whole.values()),
             teruggekeerd=sum(row["predecessor"] is not None for row in fresh),
-            opgelost=sum(solved(row, since, made) for row in history.findings(stored, made, closed=True).to_dicts()),
+            opgelost=sum(row["status"] == "opgelost" for row in single)
+            + len(
+                {row["field"] for row in gone if row["cause"] == "veldtoewijzing" and row["status"] == "opgelost"}
+                - {*whole}
+            ),
+            vervallen=sum(row["status"] != "opgelost" for row in single),
             oudste=max(((made - row["first_seen"].replace(tzinfo=UTC)).days for row in wrong), default=0),
         )
     return found
@@ -106,11 +119,9 @@ def part(row: Row) -> str:
     return "veldtoewijzing" if row["cause"] == "veldtoewijzing" else "afwijkend"
 
 
-def solved(row: Row, since: datetime, made: datetime) -> bool:
-    """It counted as wrong before it was solved: by the last that was known of it."""
-    if row["closed"] is None or row["status"] != "opgelost" or row["kind"] == "cosmetisch":
-        return False
-    if row["cause"] in ("onderweg", "veldtoewijzing"):
+def left(row: Row, since: datetime, made: datetime) -> bool:
+    """It counted as wrong before it was closed: by the last that was known of it."""
+    if row["closed"] is None or row["kind"] == "cosmetisch" or row["cause"] == "onderweg":
         return False
     opened, closed = (row[name].replace(tzinfo=UTC) for name in ("first_seen", "closed"))
     return bool(opened <= since < closed <= made)
@@ -152,10 +163,58 @@ def test_the_last_point_of_the_trend_is_what_stands_open(town: Town) -> None:
     week = town.week(8)
     lines = [row for stored in town.municipality.history.as_of(moment=week.made) if stored.afnemer != "distributie"
              for row in town.municipality.history.findings(stored, week.made).to_dicts()]  # fmt: skip
-    assert week.trend[-1].open == sum(row["kind"] != "cosmetisch" for row in lines)
-    assert len(week.trend) == 26
-    assert [point.open for point in week.trend[-8:]] == [town.week(number).trend[-1].open for number in range(1, 9)]
-    assert week.trend[0].open == 0
+    beside = ("onderweg", "veldtoewijzing")
+    last = week.trend[-1]
+    assert last.open == sum(row["kind"] != "cosmetisch" and row["cause"] not in beside for row in lines)
+    assert last.open == week.counts.open + week.counts.geaccepteerd - sum(len(one.kolommen) for one in week.afnemers)
+    assert last.opgelost == week.counts.opgelost - sum(len(one.kolommen) for one in town.week(7).afnemers)
+    # There was nothing to see before the first run.
+    assert [point.day for point in week.trend] == [town.made(number).date() for number in range(1, 9)]
+
+
+def test_the_sentence_of_every_week_adds_up(town: Town) -> None:
+    seen = set()
+    for number in range(2, 9):
+        week = town.week(number)
+        for counts, before in [(week.counts, week.vorige), *((one.counts, one.vorige) for one in week.afnemers)]:
+            said = changed(counts, before)
+            found = re.findall(r"(\d+) (nieuw|teruggekeerd|opgelost|vervallen|geaccepteerd|erbij|eraf)", said)
+            moves = {name: count for count, name in found}
+            came = sum(int(moves.get(name, 0)) for name in ("nieuw", "teruggekeerd", "erbij"))
+            went = sum(int(moves.get(name, 0)) for name in ("opgelost", "vervallen", "geaccepteerd", "eraf"))
+            assert came - went == counts.open - before.open, said
+            seen |= {*moves}
+    assert seen >= {"nieuw", "opgelost", "vervallen", "geaccepteerd"}  # else this shows little
+
+
+def test_a_worklist_is_as_long_as_what_there_is_to_do(town: Town) -> None:
+    """What was accepted, is under way or wrong as a column takes nobody's place."""
+    for number in range(1, 9):
+        week = town.week(number)
+        for one in week.afnemers:
+            assert len(one.taken) == min(25, one.counts.open - len(one.kolommen)), (number, one.naam)
+        assert len(week.critical) == min(60, week.counts.kritiek)
+    history, made = town.municipality.history, town.made(8) + timedelta(hours=1)
+    (stored,) = [run for run in history.as_of(moment=made) if (run.afnemer, run.entity) == ("belasting", "personen")]
+    wrong = [row["id"] for row in history.findings(stored, made).to_dicts() if part(row) == "afwijkend"]
+    assert len(wrong) > 80
+    history.decisions.accept(
+        wrong[:-4], last_day=(made + timedelta(days=40)).date(), reason="Zo afgesproken", who="M. de Vries", zone=ZONE,
+        now=made,
+    )  # fmt: skip
+    (left,) = [one for one in week_report(town.municipality, made).afnemers if one.naam == "belasting"]
+    assert (left.counts.open, len(left.taken)) == (4, 4)
+    assert {one.id for one in left.taken} == {*wrong[-4:]}
+
+
+def test_a_column_that_is_wrong_as_a_whole_is_seen_at_once(town: Town) -> None:
+    week = town.week(7)
+    (one,) = [one for one in week.afnemers if one.kolommen]
+    assert one.zin.endswith("; als hele kolom verkeerd: Geslachtsnaam diacriet, Voornamen.")
+    assert one.counts.nieuw >= 2
+    assert {cluster.line.field for cluster in week.clusters[:2]} == {*one.kolommen}
+    sizes = [cluster.line.count for cluster in week.clusters[2:]]
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_what_is_critical_comes_in_the_order_in_which_it_harms(town: Town) -> None:
@@ -263,14 +322,14 @@ def test_norms_are_held_against_the_runs_and_say_since_when(town: Town) -> None:
     finally:
         path.write_text(before, encoding="utf-8")
     general = lines["Personen", ""]
-    assert (general.woord, general.norm) == ("gehaald", "ten minste 50 % gelijk, hoogstens 100.000 fout")
+    assert (general.woord, general.norm) == ("gehaald", "ten minste 50 % goed, hoogstens 100.000 bevindingen")
     assert general.sinds == town.weeks.weeks[0].peildatum
     assert all(one.woord in ("gehaald", "niet gehaald", "niet te bepalen") for one in lines.values())
     address = lines["Personen", "Verblijfsadres"]
     compared, equal, wrong = fields_of(town, "verblijfsadres")
     assert wrong > 0
     assert address.woord == "niet gehaald"
-    assert address.werkelijk.endswith(f" van {compared} gelijk, {wrong} fout") and equal < compared
+    assert address.werkelijk.endswith(f" van {compared} waarden goed, {wrong} bevindingen") and equal < compared
     assert lines["Personen", "BSN"].woord == "niet te bepalen"  # the key itself is never compared
 
 
@@ -279,7 +338,7 @@ def fields_of(town: Town, name: str) -> tuple[int, int, int]:
     runs = town.municipality.history.as_of(moment=town.made(8))
     (stored,) = [run for run in runs if (run.afnemer, run.entity) == ("belasting", "personen")]
     (line,) = [line for line in stored.outcome["fields"] if line["field"] == name]
-    wrong = line["afwijkend"] + line["leeg_in_applicatie"] + line["leeg_in_bron"]
+    wrong = line["afwijkend"] + line["leeg_in_applicatie"] + line["leeg_in_bron"] + line["ongeldig"]
     return line["vergeleken"], line["gelijk"], wrong
 
 

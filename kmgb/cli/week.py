@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -16,6 +16,8 @@ from kmgb.report.week import Role
 from kmgb.run.municipality import Municipality
 from kmgb.run.week import week_report
 from kmgb.run.week_formats import Format, write_formats
+
+_DAY = len("jjjj-mm-dd")
 
 
 def register(app: typer.Typer) -> None:
@@ -32,9 +34,11 @@ def weekrapport(
     ),
     afnemer: Annotated[str, typer.Option("--afnemer", help="alleen deze applicatie")] = "",
     moment: Annotated[
-        datetime | None,
-        typer.Option("--moment", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="het eind van de week; standaard nu"),
-    ] = None,
+        str,
+        typer.Option(
+            "--moment", help="het eind van de week: jjjj-mm-dd (die dag telt mee) of jjjj-mm-ddTuu:mm; leeg is nu"
+        ),
+    ] = "",
     formaat: Annotated[
         list[Format] | None,
         typer.Option("--formaat", help="ook als pdf, xlsx, json of csv (met parquet); herhaalbaar. html is er altijd"),
@@ -57,10 +61,20 @@ def weekrapport(
         say(str(path))
 
 
-def _moment(municipality: Municipality, given: datetime | None) -> datetime:
-    if given is None:
-        return datetime.now(UTC)
-    return given.replace(tzinfo=ZoneInfo(municipality.settings.timezone)).astimezone(UTC)
+def _moment(municipality: Municipality, given: str) -> datetime:
+    """A day means its end, and today means now. Raises: SettingsError when it is no moment, or still to come."""
+    now, zone = datetime.now(UTC), ZoneInfo(municipality.settings.timezone)
+    if not given:
+        return now
+    try:
+        found = datetime.fromisoformat(given)
+        begin = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        end = (found + timedelta(days=1)).replace(tzinfo=zone).astimezone(UTC) if len(given) == _DAY else begin
+    except (ValueError, OverflowError):
+        raise SettingsError(f"--moment {given!r} is geen moment. Schrijf jjjj-mm-dd of jjjj-mm-ddTuu:mm.") from None
+    if begin > now:
+        raise SettingsError(f"--moment {given} ligt in de toekomst. Kies een moment tot en met nu.")
+    return min(end, now)
 
 
 def _write_down(municipality: Municipality, afnemer: str, who: str, why: str) -> None:

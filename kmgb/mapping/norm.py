@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Norm(BaseModel):
-    """`percentage`: of the compared values so many are equal at least. `aantal`: so many wrong ones at most."""
+    """`percentage`: of the compared values so many are good at least. `aantal`: so many findings at most."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -9,7 +9,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from kmgb.report.render import visible
+from kmgb.report.signs import visible
 
 _LONGEST_SUBJECT = 200
 # Long lines of headers are folded, and what is not ASCII is written so that no server needs SMTPUTF8.

@@ -10,6 +10,7 @@ import polars as pl
 from kmgb.catalogue.fields import Entity
 from kmgb.catalogue.masking import HIDDEN, hidden, masked_key
 from kmgb.report.evidence import holds_persons, masked_evidence
+from kmgb.report.signs import visible
 from kmgb.store.runs import StoredRun
 
 RECORD = (
@@ -20,7 +21,9 @@ RECORD = (
 # What the files of a run have beside the record: the number to decide by, and the rest of the explanation and the life.
 LIFE = ("id", "next_step", "former_until", "age")
 _VALUES = ("distributie_raw", "distributie", "afnemer_raw", "afnemer_value")
-_FORMULA = r"^[=+\-@\t\r]"
+_FORMULA = r"^[=+\-@\t\r\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}]"
+# What cannot be seen or turns the text around it; a line end within quotes is harmless.
+_UNSEEN = r"[\p{Cc}\p{Cf}&&[^\n]]"
 _NUMBER = r"^[+\-]?[0-9]+(?:[.,][0-9]+)?$"
 
 
@@ -77,10 +80,22 @@ def mask_findings(findings: pl.DataFrame, entity: Entity) -> pl.DataFrame:
 
 
 def harmless(name: str) -> pl.Expr:
-    """A column of text in which a spreadsheet sees no formula: an apostrophe stands in front of what looks like one."""
-    text = pl.col(name)
+    """A column of text in which a spreadsheet sees no formula: an apostrophe stands in front of what looks like one.
+
+    What cannot be seen, or would turn the text around it, is shown as a sign.
+    """
+    column = pl.col(name)
+    unseen = column.str.contains(_UNSEEN)
+    signs = pl.when(unseen).then(column).map_batches(_signs, return_dtype=pl.String)
+    text = pl.when(unseen).then(signs).otherwise(column)
     formula = text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER)
     return pl.when(formula).then("'" + text).otherwise(text).alias(name)
+
+
+def _signs(texts: pl.Series) -> pl.Series:
+    """Few have any, so they are looked at one by one."""
+    shown = [None if text is None else "\n".join(map(visible, text.split("\n"))) for text in texts.to_list()]
+    return pl.Series(texts.name, shown, dtype=pl.String)
 
 
 def _key_fields(findings: pl.DataFrame) -> list[str]:
@@ -92,7 +107,9 @@ def _stem(stored: StoredRun) -> str:
 
 
 def _whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write under another name, then rename."""
+    """Write under another name, then rename; readable by whoever made it only."""
     busy = path.with_name(f".{path.name}.bezig")
+    busy.unlink(missing_ok=True)
+    busy.touch(mode=0o600)
     write(busy)
     busy.replace(path)

@@ -23,7 +23,7 @@ def pdf_of(html: str, templates: Path) -> bytes:
     path = templates / PRINT_STYLE
     try:
         style = path.read_text(encoding="utf-8")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ReportError(f"{path}: het opmaakblad is niet te lezen. Zet het meegeleverde terug.") from error
     page = weasyprint.HTML(string=html, url_fetcher=_nowhere)
     sheet = weasyprint.CSS(string=style, url_fetcher=_nowhere)

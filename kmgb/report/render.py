@@ -1,9 +1,9 @@
 """The frozen data of a report -> one HTML page that needs nothing else.
 
 The templates stand in a folder that a municipality may change. `run.html` gets `report` (RunReport), `overzicht.html`
-gets `overview` (Overview), `dekking.html` gets `page` (CoveragePage), `week.html` gets `week` (WeekReport) and
-`grafieken` (Charts), `week_applicatie.html` gets `week` and `afnemer` (AfnemerWeek), and nothing more. Beside that they
-may use:
+gets `overview` (Overview), `dekking.html` gets `page` (CoveragePage), `week.html` gets `week` (WeekReport),
+`grafieken` (Charts) and `paginas` (the names of the pages beside it), `week_applicatie.html` gets `week`, `paginas` and
+`afnemer` (AfnemerWeek), and nothing more. Beside that they may use:
 
 filters   `getal` 1.234; `moment` maandag 16 november 2026, 06:12; `dag` the same without time; `kort` 16-11-2026 06:12;
           `cijferdag` 16-11-2026; `waarde` a value cut to what a table can hold; `lopend` blanks and line ends to single
@@ -20,7 +20,7 @@ A name that does not exist is an error, never an empty spot. Templates run sandb
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from functools import partial
 from itertools import takewhile
@@ -30,7 +30,7 @@ from typing import Any
 from unicodedata import combining
 from zoneinfo import ZoneInfo
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
@@ -38,8 +38,9 @@ from kmgb.errors import ReportError
 from kmgb.report import causes, figures, sentences, words
 from kmgb.report.coverage import CoveragePage
 from kmgb.report.data import Overview, RunReport
+from kmgb.report.signs import visible
 from kmgb.report.week import AfnemerWeek, Charts, WeekReport
-from kmgb.report.week_words import week_name
+from kmgb.report.week_words import week_page
 
 LONGEST_VALUE = 160
 _DAY = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
@@ -95,8 +96,23 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "per_stap": figures.per_step,
     "hoeveel": figures.step_count,
     "overzicht_zin": sentences.overview_sentence,
-    "weekbestand": week_name,
+    "weekbestand": week_page,
 }
+
+
+# Filters that print text as it is.
+_UNSAFE = ("safe",)
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """In which nothing switches the escaping off."""
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        off = tree.find(nodes.EvalContextModifier)
+        if off is not None:
+            raise TemplateSyntaxError("autoescape kan niet uit", off.lineno, name, filename)
+        return tree
 
 
 class Renderer:
@@ -104,7 +120,7 @@ class Renderer:
 
     def __init__(self, templates: Path, zone: str) -> None:
         self._templates = templates
-        self._environment = ImmutableSandboxedEnvironment(
+        self._environment = _Environment(
             loader=FileSystemLoader(templates),
             autoescape=True,
             undefined=StrictUndefined,
@@ -113,6 +129,8 @@ class Renderer:
             finalize=_seen,
         )
         here = ZoneInfo(zone)
+        for name in _UNSAFE:
+            del self._environment.filters[name]
         self._environment.filters |= {
             "getal": figures.number,
             "moment": partial(moment, zone=here),
@@ -138,20 +156,24 @@ class Renderer:
         """The page that says what is compared and what is not. Raises: ReportError, as `run`."""
         return self._render("dekking.html", page=page)
 
-    def week(self, week: WeekReport, grafieken: Charts) -> str:
-        """The page of the week. Raises: ReportError, as `run`."""
-        return self._render("week.html", week=week, grafieken=grafieken)
+    def week(self, week: WeekReport, grafieken: Charts, paginas: Collection[str]) -> str:
+        """The page of the week; `paginas` are the pages that stand beside it. Raises: ReportError, as `run`."""
+        return self._render("week.html", week=week, grafieken=grafieken, paginas=paginas)
 
-    def week_of(self, week: WeekReport, afnemer: AfnemerWeek) -> str:
+    def week_of(self, week: WeekReport, afnemer: AfnemerWeek, paginas: Collection[str]) -> str:
         """The page of one application in the week. Raises: ReportError, as `run`."""
-        return self._render("week_applicatie.html", week=week, afnemer=afnemer)
+        return self._render("week_applicatie.html", week=week, afnemer=afnemer, paginas=paginas)
 
     def _render(self, name: str, **context: object) -> str:
         try:
             return self._environment.get_template(name).render(context)
-        except TemplateError as error:
+        except UnicodeDecodeError as error:
+            what = f"{self._templates}: een sjabloon of opmaakblad is geen UTF-8."
+            raise ReportError(f"{what} Bewaar het als UTF-8, of zet het meegeleverde terug.") from error
+        except Exception as error:  # a template of the municipality can raise anything: it is text that calculates
             place = _place(error, self._templates) or str(self._templates / name)
-            what = f"{place}: het sjabloon is niet te gebruiken ({error.message})."
+            said = getattr(error, "message", None) or type(error).__name__
+            what = f"{place}: het sjabloon is niet te gebruiken ({said})."
             raise ReportError(f"{what} Herstel het, of zet het meegeleverde sjabloon terug.") from error
 
 
@@ -203,20 +225,8 @@ def difference(ours: str, theirs: str) -> tuple[Markup, Markup]:
     return _marked(ours, before, after), _marked(theirs, before, after)
 
 
-def visible(text: str) -> str:
-    """The text with every character that cannot be seen, or that turns the text around it, shown as a sign."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else _sign(character) for character in text)
-
-
 def _seen(printed: Any) -> Any:
     return visible(printed) if isinstance(printed, str) and not isinstance(printed, Markup) else printed
-
-
-def _sign(character: str) -> str:
-    code = ord(character)
-    return chr(0x2400 + code) if code < 0x20 else f"[U+{code:04X}]"
 
 
 def _shared_start(ours: str, theirs: str) -> int:
@@ -244,7 +254,7 @@ def _which_of_two(local: datetime) -> str:
     return " (zomertijd)" if local.dst() else " (wintertijd)"
 
 
-def _place(error: TemplateError, templates: Path) -> str:
+def _place(error: Exception, templates: Path) -> str:
     """Template and line of an error: Jinja rewrites tracebacks so that they point into templates."""
     lines = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).parent == templates]
     if lines:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from kmgb.report.render import visible
+from kmgb.report.signs import visible
 
 LONGEST = 32_767  # characters that Excel accepts in a cell
 _CUT = "… (afgekapt)"

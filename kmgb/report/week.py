@@ -29,7 +29,8 @@ class Counts:
 
     `open` counts what is wrong (a wrong column as one), `kritiek` those of them that are critical; `onderweg`,
     `geaccepteerd` and `cosmetisch` stand beside it. `nieuw` and `teruggekeerd` came in this week and are still there;
-    `opgelost` was there before it and is no longer. `oudste` is the age in days of the oldest that is wrong.
+    `opgelost` was there before it and is no longer; `vervallen` neither, but because nobody looks at it any more, such
+    as an object that is no longer expected here. `oudste` is the age in days of the oldest that is wrong.
     """
 
     open: int = 0
@@ -41,6 +42,7 @@ class Counts:
     nieuw: int = 0
     teruggekeerd: int = 0
     opgelost: int = 0
+    vervallen: int = 0
     oudste: int = 0
 
 
@@ -49,7 +51,7 @@ class ControleLine:
     """One controle in its newest run. `stand` is one of figures.STANDINGS; `page` the file name of its own report.
 
     `vergeleken` and `gelijk` count values; `objecten` the rows that could have a finding. `velden` of `velden_totaal`
-    fields of Bijlage 2 were compared. `own`: the distribution's own rows.
+    fields of Bijlage 2 were compared. `own`: the distribution's own rows. `ooit`: it was ever compared.
     """
 
     afnemer: str
@@ -69,11 +71,15 @@ class ControleLine:
     page: str
     peildatums: tuple[datetime, ...] = ()
     own: bool = False
+    ooit: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class AfnemerWeek:
-    """One application: its sentence, its controles and its counts together. `anchor` is the id of its part."""
+    """One application: its sentence, its controles and its counts together. `anchor` is the id of its part.
+
+    `kolommen` are the fields that are wrong as a whole; `ingericht`: it still has a mapping.
+    """
 
     naam: str
     titel: str
@@ -87,6 +93,13 @@ class AfnemerWeek:
     clusters: tuple[WeekCluster, ...] = ()
     taken: tuple[WeekFinding, ...] = ()
     taken_totaal: int = 0
+    kolommen: tuple[str, ...] = ()
+    ingericht: bool = True
+
+    @property
+    def gecontroleerd(self) -> datetime:
+        """The end of its newest run."""
+        return max(line.finished for line in self.controles)
 
     @property
     def anchor(self) -> str:
@@ -223,7 +236,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class WeekReport:
-    """The report of the week that ends at `made` and begins at `since`.
+    """The report of the week that ends at `made` and begins at `since`, of all applications or of one (`afnemer`).
 
     `fingerprints` are file name, rows and sha256 of the deliveries behind it, for an auditor. `mail` says
     what is the matter with the mail.
@@ -248,6 +261,7 @@ class WeekReport:
     coverage: Coverage
     fingerprints: tuple[tuple[str, str, str, int, str], ...] = ()
     mail: tuple[str, ...] = ()
+    afnemer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

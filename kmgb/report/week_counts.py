@@ -34,15 +34,18 @@ def count_controles(
 ) -> dict[Names, Counts]:
     """The counts of every controle of these runs. `since` begins the week that ends at the moment of `weekly`."""
     standing = _with_decisions(weekly.standing(), decided.values())
-    solved: dict[Names, int] = {}
-    for afnemer, entity, kind, cause, count in weekly.solved(since).iter_rows():
-        if kind != COSMETIC and cause not in (UNDER_WAY, COLUMN):  # these did not count as open either
-            solved[afnemer, entity] = solved.get((afnemer, entity), 0) + count
-    parts = {
-        (names[0], names[1]): part for names, part in standing.partition_by("afnemer", "entity", as_dict=True).items()
+    # What was under way or only written otherwise did not count as open either.
+    closed = weekly.closed(since).filter(pl.col("kind") != COSMETIC, pl.col("cause") != UNDER_WAY)
+    open_by, closed_by = _by_names(standing), _by_names(closed)
+    return {
+        names: _counts(open_by.get(names, standing.clear()), closed_by.get(names, closed.clear()), weekly.moment, since)
+        for names in stored
     }
-    empty = standing.clear()
-    return {names: _counts(parts.get(names, empty), weekly.moment, since, solved.get(names, 0)) for names in stored}
+
+
+def _by_names(lines: pl.DataFrame) -> dict[Names, pl.DataFrame]:
+    parts = lines.partition_by("afnemer", "entity", as_dict=True)
+    return {(str(names[0]), str(names[1])): part for names, part in parts.items()}
 
 
 def together(counts: Iterable[Counts]) -> Counts:
@@ -52,21 +55,26 @@ def together(counts: Iterable[Counts]) -> Counts:
     return Counts(**sums, oudste=max((one.oudste for one in listed), default=0))
 
 
-def trend(intervals: pl.DataFrame, moment: datetime, zone: str) -> tuple[TrendPoint, ...]:
-    """The last weeks, oldest first; each ends at the hour of the report. What is only written otherwise is left out."""
-    counted = intervals.filter(pl.col("kind") != COSMETIC)
+def trend(intervals: pl.DataFrame, began: datetime | None, moment: datetime, zone: str) -> tuple[TrendPoint, ...]:
+    """The last weeks since the first run, oldest first; each ends at the hour of the report.
+
+    Counted as elsewhere, by the last that is known of each finding; only what was accepted counts here as well, and a
+    column that is wrong as a whole does not.
+    """
+    counted = intervals.filter(pl.col("kind") != COSMETIC, ~pl.col("cause").is_in([UNDER_WAY, COLUMN]))
     ends = [moment - WEEK * back for back in range(WEEKS)][::-1]
-    return tuple(_point(counted, end, zone) for end in ends)
+    return tuple(_point(counted, end, zone) for end in ends if began is not None and began <= end)
 
 
 def _point(counted: pl.DataFrame, end: datetime, zone: str) -> TrendPoint:
     until, begin = end.astimezone(UTC).replace(tzinfo=None), (end - WEEK).astimezone(UTC).replace(tzinfo=None)
     opened, closed = pl.col("opened"), pl.col("closed")
     there = (opened <= until) & (closed.is_null() | (closed > until))
+    solved = (opened <= begin) & (closed > begin) & (closed <= until) & (pl.col("solved") == 1)
     sums = counted.select(
         open=pl.col("count").filter(there).sum(),
-        nieuw=pl.col("count").filter((opened > begin) & (opened <= until)).sum(),
-        opgelost=pl.col("count").filter((closed > begin) & (closed <= until) & (pl.col("solved") == 1)).sum(),
+        nieuw=pl.col("count").filter(there & (opened > begin)).sum(),
+        opgelost=pl.col("count").filter(solved).sum(),
     )
     day: date = end.astimezone(ZoneInfo(zone)).date()
     return TrendPoint(day, *(int(value) for value in sums.row(0)))
@@ -99,11 +107,18 @@ def _decided_counts(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _counts(lines: pl.DataFrame, moment: datetime, since: datetime, solved: int) -> Counts:
+def _counts(lines: pl.DataFrame, closed: pl.DataFrame, moment: datetime, since: datetime) -> Counts:
+    begin = since.astimezone(UTC).replace(tzinfo=None)
     left = lines.with_columns(left=pl.col("count") - pl.col("accepted")).filter(pl.col("left") > 0)
     wrong, column = left.filter(pl.col("part") == WRONG), left.filter(pl.col("part") == COLUMN)
     grave = pl.col("severity") == CRITICAL
-    fresh = wrong.filter(pl.col("opened") > since.astimezone(UTC).replace(tzinfo=None))
+    fresh = wrong.filter(pl.col("opened") > begin)
+    # A few rows of a column that is wrong as a whole since this week were wrong before.
+    late = pl.col("left").filter(pl.col("opened") > begin).sum() * 2 > pl.col("left").sum()
+    columns = column.group_by("field").agg(late.alias("late")).filter("late")
+    # A column that is no longer wrong as a whole is one thing solved, as it was one thing wrong.
+    gone = closed.filter(pl.col("cause") == COLUMN, ~pl.col("field").is_in(column["field"].implode()))
+    single = closed.filter(pl.col("cause") != COLUMN)
     first = wrong["opened"].min()
     age = (moment - first.replace(tzinfo=UTC)).days if isinstance(first, datetime) else 0
     return Counts(
@@ -113,9 +128,10 @@ def _counts(lines: pl.DataFrame, moment: datetime, since: datetime, solved: int)
         onderweg=_sum(left.filter(pl.col("part") == UNDER_WAY)),
         geaccepteerd=int(lines["accepted"].sum()),
         teruggemeld=int(wrong["reported"].sum()),
-        nieuw=_sum(fresh.filter(~pl.col("returned"))),
+        nieuw=_sum(fresh.filter(~pl.col("returned"))) + columns.height,
         teruggekeerd=_sum(fresh.filter(pl.col("returned"))),
-        opgelost=solved,
+        opgelost=int(single.filter(solved=1)["count"].sum()) + gone.filter(solved=1)["field"].n_unique(),
+        vervallen=int(single.filter(solved=0)["count"].sum()),
         oudste=max(age, 0),
     )
 

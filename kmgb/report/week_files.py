@@ -22,7 +22,7 @@ def week_json(week: WeekReport) -> bytes:
 
 
 def write_week_findings(frames: Iterator[pl.DataFrame], csv: Path, parquet: Path) -> int:
-    """The record of design section 7 of all controles together, twice; how many findings there are.
+    """The record of design section 7 of all controles together, twice; how many findings there are. One frame at least.
 
     One frame is in memory at a time. Each file is there whole or not at all; only we may read it. In the CSV a text
     that a spreadsheet would take for a formula gets an apostrophe in front; the Parquet is exact.

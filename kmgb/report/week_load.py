@@ -17,7 +17,7 @@ from kmgb.report.figures import judged_rows, standing_of
 from kmgb.report.files import report_name
 from kmgb.report.load import titles_of
 from kmgb.report.order import rank
-from kmgb.report.tally import WRONG, parted
+from kmgb.report.tally import ACCEPTED, COLUMN, UNDER_WAY, WRONG, parted
 from kmgb.report.tasks import Known, tasks
 from kmgb.report.week import (
     AfnemerWeek,
@@ -37,7 +37,7 @@ from kmgb.report.week_words import afnemer_sentence, controle_sentence, week_sen
 from kmgb.report.words import kind_words
 from kmgb.store.decisions import Action
 from kmgb.store.life import LIFE_COLUMNS
-from kmgb.store.runs import QUARANTINE, History, StoredRun
+from kmgb.store.runs import DONE, QUARANTINE, History, StoredRun
 from kmgb.store.weekly import Weekly
 
 SHOWN_CRITICAL, SHOWN_TASKS, SHOWN_CLUSTERS, SOON = 60, 25, 15, timedelta(days=30)
@@ -52,12 +52,13 @@ _SIGNALS = ("geheim", "overleden", "verhuisd")
 class Beside:
     """What a weekly report needs beside the store.
 
-    `titles` of the applications that should have a controle, `states` of the deliveries, `norms` and how they are met,
-    and what is the matter with the `mail`.
+    `titles` of the applications that should have a controle, `mapped`: those that have a mapping, `states` of the
+    deliveries, `norms` and how they are met, and what is the matter with the `mail`.
     """
 
     zone: str
     titles: Mapping[str, str]
+    mapped: frozenset[str]
     states: tuple[DeliveryState, ...] = ()
     norms: tuple[NormLine, ...] = ()
     mail: tuple[str, ...] = ()
@@ -92,7 +93,7 @@ class _Week:
         afnemer: str | None,
     ) -> None:
         self.history, self.catalogue, self.beside, self.role = history, catalogue, beside, role
-        self.made, self.since = made, made - WEEK
+        self.made, self.since, self.zone = made, made - WEEK, ZoneInfo(beside.zone)
         self.only = afnemer
         self.weekly: Weekly = history.weekly(made)
         self.stored = self._runs_at(made)
@@ -121,7 +122,7 @@ class _Week:
             made=self.made,
             since=self.since,
             role=self.role,
-            zin=week_sentence(afnemers, total, before if earlier else None),
+            zin=week_sentence(afnemers, total, before if earlier else None, self.since, self.zone),
             counts=total,
             vorige=before,
             afnemers=afnemers,
@@ -130,13 +131,14 @@ class _Week:
             critical_total=total.kritiek,
             clusters=tuple(sorted(clusters, key=_heaviest)[:SHOWN_CLUSTERS]),
             heat=self._heat(),
-            trend=trend(self._intervals(names), self.made, self.beside.zone),
+            trend=trend(self._intervals(names), self.weekly.began(), self.made, self.beside.zone),
             deliveries=self._deliveries(),
             expiring=self._expiring(),
             norms=tuple(one for one in self.beside.norms if self.only in (None, one.naam)),
             coverage=self._coverage(others),
             fingerprints=self._fingerprints() if self.role == Role.AUDITOR else (),
             mail=self.beside.mail if self.role in (Role.GEGEVENSBEHEERDER, Role.AUDITOR) else (),
+            afnemer=self.only or "",
         )
 
     # Controles and applications
@@ -172,7 +174,12 @@ class _Week:
             page=report_name(stored),
             peildatums=self._peildatums(stored),
             own=own,
+            ooit=not quarantined or self._ever_compared(stored),
         )
+
+    def _ever_compared(self, stored: StoredRun) -> bool:
+        done = self.history.runs(stored.afnemer, 1, entity=stored.entity, status=DONE, until=self.made)
+        return bool(done)
 
     def _peildatums(self, stored: StoredRun) -> tuple[datetime, ...]:
         ids = dict.fromkeys(one for one in (stored.distributie_id, stored.afnemer_id) if one is not None)
@@ -191,22 +198,24 @@ class _Week:
             stand = min((line.stand for line in own), key=_gravity)
             tasks_of = sorted((one for one in findings if one.afnemer == naam), key=_gravest)
             of = sorted((one for one in clusters if one.afnemer == naam), key=_heaviest)
-            found.append(
-                AfnemerWeek(
-                    naam=naam,
-                    titel=facts[naam]["titel"],
-                    eigenaar=facts[naam]["eigenaar"],
-                    contact=facts[naam]["contact"],
-                    stand=stand,
-                    zin=afnemer_sentence(counts, before if earlier else None, own),
-                    counts=counts,
-                    vorige=before,
-                    controles=own,
-                    clusters=tuple(of[:SHOWN_CLUSTERS]),
-                    taken=tuple(tasks_of[: self._most]),
-                    taken_totaal=counts.open,
-                )
+            one = AfnemerWeek(
+                naam=naam,
+                titel=facts[naam]["titel"],
+                eigenaar=facts[naam]["eigenaar"],
+                contact=facts[naam]["contact"],
+                stand=stand,
+                zin="",
+                counts=counts,
+                vorige=before,
+                controles=own,
+                clusters=tuple(of),
+                taken=tuple(tasks_of[: self._most]),
+                taken_totaal=counts.open,
+                kolommen=tuple(dict.fromkeys(line.line.field for line in of if line.line.cause == COLUMN)),
+                ingericht=naam in self.beside.mapped,
             )
+            said = afnemer_sentence(one, before if earlier else None, self.since, self.zone)
+            found.append(replace(one, zin=said))
         return tuple(sorted(found, key=lambda one: (_gravity(one.stand), -one.counts.kritiek, one.titel.casefold())))
 
     # Findings and clusters
@@ -219,7 +228,13 @@ class _Week:
         """The worst of every controle; none for who sees numbers only."""
         if self.role == Role.MANAGER:
             return []
-        chosen = self.weekly.worst(max(self._most, SHOWN_CRITICAL))
+        accepted = {
+            number
+            for held in self.decided.values()
+            for number in parted(held).filter(pl.col("part") == ACCEPTED)["id"].to_list()
+        }
+        most = max(self._most, SHOWN_CRITICAL)
+        chosen = self.weekly.worst(most, self._first(), (UNDER_WAY, COLUMN), accepted)
         ids: dict[tuple[str, str], list[int]] = {}
         for afnemer, entity, number in chosen.select("afnemer", "entity", "id").iter_rows():
             ids.setdefault((afnemer, entity), []).append(number)
@@ -230,6 +245,15 @@ class _Week:
                 opened = parted(self.weekly.opened(names, line.run_id, ids[names])).filter(pl.col("part") == WRONG)
                 found += [self._finding(row, line) for row in opened.iter_rows(named=True)]
         return found
+
+    def _first(self) -> dict[tuple[str, str], int]:
+        """What may harm somebody comes first: the place of every field that says so."""
+        return {
+            (entity.name, field.name): rank(field.name, entity)
+            for entity in self.catalogue.entities.values()
+            for field in entity.fields
+            if rank(field.name, entity) < len(_SIGNALS)
+        }
 
     def _finding(self, row: Mapping[str, Any], line: ControleLine) -> WeekFinding:
         entity = self.catalogue[line.entity]
@@ -386,8 +410,9 @@ def _gravest(one: WeekFinding) -> tuple[int, int, int, int]:
     return SEVERITIES.index(one.severity), _ORDER.index(one.signaal), one.age, one.id
 
 
-def _heaviest(one: WeekCluster) -> tuple[int, bool, int]:
-    return SEVERITIES.index(one.line.severity), one.line.cause != "veldtoewijzing", -one.line.count
+def _heaviest(one: WeekCluster) -> tuple[bool, int, int]:
+    """What one act mends most of: a wrong column, then by size."""
+    return one.line.cause != COLUMN, -one.line.count, SEVERITIES.index(one.line.severity)
 
 
 def _gravity(stand: str) -> int:

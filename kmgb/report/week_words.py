@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from kmgb.report.figures import number, plural
-from kmgb.report.week import AfnemerWeek, ControleLine, Counts, Role
+from kmgb.report.week import AfnemerWeek, Counts, Role, WeekReport
 from kmgb.report.words import unit_words
 
 
-def week_sentence(afnemers: Sequence[AfnemerWeek], counts: Counts, before: Counts | None) -> str:
-    """How it stands this week, in one sentence for the head of the page."""
+def week_sentence(
+    afnemers: Sequence[AfnemerWeek], counts: Counts, before: Counts | None, since: datetime, zone: ZoneInfo
+) -> str:
+    """How it stands at the end of the week that began at `since`, in one sentence for the head of the page."""
     if not afnemers:
         return "Er is nog geen controle uitgevoerd."
+    last = max(one.gecontroleerd for one in afnemers)
+    if last <= since:
+        return f"Deze week is niets gecontroleerd; op {_day(last, zone)} {_stood(counts)}."
     acting = sum(one.stand in ("kritiek", "quarantaine") for one in afnemers)
-    applications = plural(len(afnemers), "applicatie", "applicaties")
-    asks = f"{acting} van {applications} {'vraagt' if acting == 1 else 'vragen'} nu aandacht" if acting else ""
-    calm = f"geen van de {applications} vraagt nu met spoed aandacht"
-    said = f"{asks or calm}: {_wrong(counts)}, {changed(counts, before)}."
-    return said[:1].upper() + said[1:]
+    if len(afnemers) == 1:
+        said = f"{'1 applicatie vraagt nu aandacht' if acting else '1 applicatie, zonder spoed'}"
+    elif acting:
+        said = f"{acting} van {number(len(afnemers))} applicaties {'vraagt' if acting == 1 else 'vragen'} nu aandacht"
+    else:
+        said = f"Geen van de {number(len(afnemers))} applicaties vraagt nu met spoed aandacht"
+    return f"{said}: {_wrong(counts)}, {changed(counts, before)}."
 
 
-def afnemer_sentence(counts: Counts, before: Counts | None, controles: Sequence[ControleLine]) -> str:
-    """How one application stands and what changed, in one sentence."""
-    refused = [one.entity_label.lower() for one in controles if one.stand == "quarantaine"]
-    said = f"{_wrong(counts)}, {changed(counts, before)}".capitalize()
-    old = f"; de oudste staat {plural(counts.oudste, 'dag', 'dagen')} open" if counts.open and counts.oudste else ""
-    aside = f"; niet vergeleken wegens quarantaine: {', '.join(refused)}" if refused else ""
-    return f"{said}{old}{aside}."
+def afnemer_sentence(one: AfnemerWeek, before: Counts | None, since: datetime, zone: ZoneInfo) -> str:
+    """How one application stands and what changed in the week that began at `since`, in one sentence.
+
+    `before` is None when it was not checked before that week.
+    """
+    counts = one.counts
+    refused = [line for line in one.controles if line.stand == "quarantaine"]
+    labels = ", ".join(line.entity_label.lower() for line in refused)
+    if len(refused) == len(one.controles):
+        stay = f"van eerder {_stood(counts, 'staan', 'staat')} open" if any(line.ooit for line in refused) else ""
+        said = (
+            f"{'Niet' if stay else 'Nog nooit'} vergeleken wegens quarantaine ({labels}){f'; {stay}' if stay else ''}"
+        )
+    elif one.gecontroleerd <= since:
+        said = f"Deze week niet gecontroleerd; op {_day(one.gecontroleerd, zone)} {_stood(counts)}"
+    else:
+        said = f"{_wrong(counts)}, {changed(counts, before)}".capitalize()
+        said += f"; niet vergeleken wegens quarantaine: {labels}" if refused else ""
+    if counts.open and counts.oudste:
+        said += f"; de oudste staat {plural(counts.oudste, 'dag', 'dagen')} open"
+    if one.kolommen:
+        said += f"; als hele kolom verkeerd: {', '.join(one.kolommen)}"
+    return said + ("." if one.ingericht else "; niet meer ingericht: er is geen veldtoewijzing meer.")
 
 
 def controle_sentence(counts: Counts, among: int, entity: str, *, quarantined: bool) -> str:
@@ -40,15 +65,29 @@ def controle_sentence(counts: Counts, among: int, entity: str, *, quarantined: b
 
 
 def changed(counts: Counts, before: Counts | None) -> str:
-    """What came and went in the week; without an earlier run there is nothing to hold it against."""
+    """What came and went in the week, so that it adds up. `before` is None when there was no run before it."""
     if before is None:
         return "voor het eerst gecontroleerd"
-    returned = f", {number(counts.teruggekeerd)} teruggekeerd" if counts.teruggekeerd else ""
-    moves = f"{number(counts.nieuw)} nieuw{returned}, {number(counts.opgelost)} opgelost"
     difference = counts.open - before.open
-    if not difference:
-        return f"evenveel als vorige week ({moves})"
-    return f"{number(abs(difference))} {'meer' if difference > 0 else 'minder'} dan vorige week ({moves})"
+    rest = difference - (counts.nieuw + counts.teruggekeerd - counts.opgelost - counts.vervallen)
+    accepted = min(max(-rest, 0), max(counts.geaccepteerd - before.geaccepteerd, 0))
+    judged = rest + accepted
+    moves = [f"{number(counts.nieuw)} nieuw"]
+    moves += [f"{number(counts.teruggekeerd)} teruggekeerd"] if counts.teruggekeerd else []
+    moves += [f"{number(counts.opgelost)} opgelost"]
+    moves += [f"{number(counts.vervallen)} vervallen"] if counts.vervallen else []
+    moves += [f"{number(accepted)} geaccepteerd"] if accepted else []
+    moves += [f"{number(abs(judged))} {'erbij' if judged > 0 else 'eraf'} door een ander oordeel"] if judged else []
+    said = f"{number(abs(difference))} {'meer' if difference > 0 else 'minder'} dan" if difference else "evenveel als"
+    return f"{said} vorige week ({', '.join(moves)})"
+
+
+def _stood(counts: Counts, more: str = "waren", one: str = "was") -> str:
+    return f"{one if counts.open == 1 else more} er {_wrong(counts)}"
+
+
+def _day(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%d-%m-%Y}"
 
 
 def _wrong(counts: Counts) -> str:
@@ -58,12 +97,18 @@ def _wrong(counts: Counts) -> str:
     return f"{plural(counts.open, 'afwijking', 'afwijkingen')}{grave}"
 
 
-def week_name(afnemer: AfnemerWeek | None, role: str) -> str:
-    """The file name of the page of the week, or of one application in it, for readers of this role.
+def week_page(week: WeekReport, one: AfnemerWeek | None = None) -> str:
+    """The file name of the page of this week, or of one application in it.
 
-    Who sees other things gets other files: the page of one role never links to that of another.
+    Who sees other things gets other files: the page of one role never links to that of another, and a week of one
+    application never takes the place of that of all.
     """
-    parts = ["week", *([afnemer.naam] if afnemer is not None else ())]
-    if role != Role.GEGEVENSBEHEERDER:
-        parts.append(role.replace(" ", "-"))
-    return f"{'-'.join(parts)}.html"
+    alone = (week.afnemer, "alleen") if week.afnemer else ()
+    named = () if one is None else ("werklijst",) if alone else (one.naam,)
+    return week_name(week.role, *alone, *named)
+
+
+def week_name(role: str, *parts: str) -> str:
+    """The file name of a page of the week for readers of this role: `week-belasting.html`."""
+    of_role = () if role == Role.GEGEVENSBEHEERDER else (role.replace(" ", "-"),)
+    return f"{'-'.join(('week', *parts, *of_role))}.html"

@@ -21,6 +21,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from kmgb.errors import ReportError
 from kmgb.report.causes import cause_words, step_words
+from kmgb.report.house import DELIVERED, Colours
 from kmgb.report.sheet_rows import cell_text, column_name, sheet_rows
 from kmgb.report.week import Counts, WeekReport
 from kmgb.report.words import KIND_ORDER, kind_words
@@ -36,8 +37,8 @@ _WIDTHS = {"id": 8, "titel": 26, "entity_label": 18, "key": 20, "label": 28, "di
            "severity": 10, "cause": 20, "next_step": 26, "first_seen": 12, "status": 14}  # fmt: skip
 _COUNTS = (
     ("open", "Afwijkingen"), ("kritiek", "Kritiek"), ("nieuw", "Nieuw"), ("teruggekeerd", "Teruggekeerd"),
-    ("opgelost", "Opgelost"), ("onderweg", "Onderweg"), ("geaccepteerd", "Geaccepteerd"), ("cosmetisch", "Cosmetisch"),
-    ("oudste", "Oudste (dagen)"),
+    ("opgelost", "Opgelost"), ("vervallen", "Vervallen"), ("onderweg", "Onderweg"), ("geaccepteerd", "Geaccepteerd"),
+    ("cosmetisch", "Cosmetisch"), ("oudste", "Oudste (dagen)"),
 )  # fmt: skip
 _SAMPLE = date(2000, 1, 1)
 _DAY = "[$-413]dd-mm-yyyy"  # Dutch, whatever the language of the office
@@ -51,7 +52,7 @@ class _Filled:
     rows: pl.DataFrame
 
 
-def write_workbook(week: WeekReport, findings: pl.DataFrame, path: Path) -> None:
+def write_workbook(week: WeekReport, findings: pl.DataFrame, path: Path, colours: Colours = DELIVERED) -> None:
     """The workbook of the week. Columns: `findings` has those of FINDING_SHEET and `kind`; already masked.
 
     Raises: ReportError when it cannot be written.
@@ -60,7 +61,7 @@ def write_workbook(week: WeekReport, findings: pl.DataFrame, path: Path) -> None
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".week-", dir=path.parent) as scratch:
             frame, ready = Path(scratch) / "raam.xlsx", Path(scratch) / "klaar.xlsx"
-            filled = _framed(week, findings, frame)
+            filled = _framed(week, findings, frame, colours)
             _fill(frame, filled, ready)
             ready.chmod(0o600)
             ready.replace(path)
@@ -69,13 +70,16 @@ def write_workbook(week: WeekReport, findings: pl.DataFrame, path: Path) -> None
         raise ReportError(f"{what} Controleer de rechten en de ruimte op de schijf.") from error
 
 
-def _framed(week: WeekReport, findings: pl.DataFrame, path: Path) -> list[_Filled]:
+def _framed(week: WeekReport, findings: pl.DataFrame, path: Path, colours: Colours) -> list[_Filled]:
     """The workbook without the rows of findings."""
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(path, {**options, "default_date_format": _DAY, "remove_timezone": True}) as book:
-        book.set_properties({"title": "Weekrapport consistentiecontrole", "comments": "Gemaakt door kmgb"})
+        # The moment of the report, so that the same report is the same file.
+        made = week.made.replace(tzinfo=None)
+        about = {"title": "Weekrapport consistentiecontrole", "comments": "Gemaakt door kmgb", "created": made}
+        book.set_properties(about)
         book.set_calc_mode("manual")
-        sheets = _Sheets(book)
+        sheets = _Sheets(book, colours)
         kinds = [kind for kind in KIND_ORDER if findings["kind"].eq(kind).any()]
         overview = book.add_worksheet("Overzicht")
         filled, links = [], []
@@ -97,12 +101,13 @@ def _framed(week: WeekReport, findings: pl.DataFrame, path: Path) -> list[_Fille
 class _Sheets:
     """Adds sheets in one style."""
 
-    def __init__(self, book: Any) -> None:
+    def __init__(self, book: Any, colours: Colours) -> None:
         self._book = book
-        self._head = book.add_format({"bold": True, "bg_color": "#154273", "font_color": "#ffffff", "text_wrap": True})
+        head = {"bold": True, "bg_color": colours.hoofd, "font_color": colours.hoofd_tekst, "text_wrap": True}
+        self._head = book.add_format(head)
         self._title = book.add_format({"bold": True, "font_size": 14})
         self._day = book.add_format({"num_format": _DAY})
-        self._link = book.add_format({"font_color": "#0b5394", "underline": 1})
+        self._link = book.add_format({"font_color": colours.koppeling, "underline": 1})
 
     def findings(self, name: str, rows: int) -> None:
         """Header, filter and widths, and one row to learn from how a day is shown."""

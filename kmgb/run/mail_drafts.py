@@ -80,7 +80,7 @@ def _draft(
     previous, told = outbox.last(voor, recipient)
     covers = told.covers if told is not None else {}
     role = Role.MANAGER if voor == Audience.MANAGER else Role.GEGEVENSBEHEERDER
-    place = _place(municipality, week_name(None, role))
+    place = _place(municipality, week_name(role))
     page = news.page(voor, afnemers, covers, place, link=bool(municipality.settings.mail.link))
     due = page.new
     if voor == Audience.MANAGER:
@@ -126,8 +126,8 @@ def _news(municipality: Municipality, now: datetime) -> News:
     titles = {naam: mapping.afnemer.titel for naam, mapping in municipality.mappings.items()}
 
     def place(naam: str | None) -> str:
-        general = week_name(None, Role.GEGEVENSBEHEERDER)
-        return _place(municipality, general if naam is None else general.replace(".html", f"-{naam}.html"))
+        parts = () if naam is None else (naam,)
+        return _place(municipality, week_name(Role.GEGEVENSBEHEERDER, *parts))
 
     signals = tuple(_signals(municipality, now))
     return News(municipality.history, municipality.catalogue, now, titles, signals, place)

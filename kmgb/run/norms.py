@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from kmgb.mapping.model import EntiteitMapping
 from kmgb.mapping.model import Mapping as Veldtoewijzing
 from kmgb.mapping.norm import Norm
-from kmgb.report.figures import number, percent
+from kmgb.report.figures import COSMETIC, percent, plural
 from kmgb.report.week import NormLine
 from kmgb.run.municipality import Municipality
 from kmgb.store.runs import DONE, StoredRun
@@ -19,15 +19,18 @@ from kmgb.store.runs import DONE, StoredRun
 MET, NOT_MET, UNKNOWN = "gehaald", "niet gehaald", "niet te bepalen"
 _ORDER = (NOT_MET, UNKNOWN, MET)
 _LOOKED_BACK = 60  # runs of a controle in which is sought since when a norm is not met
-_WRONG = ("afwijkend", "leeg_in_applicatie", "leeg_in_bron")
+_WRONG = ("afwijkend", "leeg_in_applicatie", "leeg_in_bron", "ongeldig")
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one run says of one norm: values compared, equal and wrong."""
+    """What one run says of one norm: values compared, those that mean the same, and findings.
+
+    A finding that is under way or accepted is one as well: a norm is about the data, not about what was agreed on them.
+    """
 
     compared: int
-    equal: int
+    good: int
     wrong: int
 
 
@@ -58,8 +61,7 @@ def _lines(
     norms += [(name, veld.norm) for name, veld in plan.velden.items() if veld.norm is not None]
     if not norms:
         return
-    listed = municipality.history.runs(mapping.naam, _LOOKED_BACK, entity=entity, status=DONE)
-    runs = [run for run in listed if run.finished <= moment]
+    runs = municipality.history.runs(mapping.naam, _LOOKED_BACK, entity=entity, status=DONE, until=moment)
     known = municipality.catalogue[entity]
     for name, norm in norms:
         yield NormLine(
@@ -81,22 +83,21 @@ def _found(run: StoredRun, name: str) -> _Found:
     ]
     return _Found(
         compared=sum(int(line["vergeleken"]) for line in fields),
-        equal=sum(int(line["gelijk"]) + int(line["cosmetisch"]) for line in fields),
-        wrong=sum(int(line[kind]) for line in fields for kind in _WRONG) + _rows(run, name),
+        good=sum(int(line["gelijk"]) + int(line["cosmetisch"]) for line in fields),
+        wrong=sum(int(line[kind]) for line in fields for kind in _WRONG) if name else _all(run),
     )
 
 
-def _rows(run: StoredRun, name: str) -> int:
-    """Findings about whole rows count for the entity, not for a field."""
-    kinds = run.outcome.get("kinds", {})
-    return 0 if name else sum(kinds.get(kind, 0) for kind in ("ontbreekt", "overtollig", "dubbel", "sleutelverschil"))
+def _all(run: StoredRun) -> int:
+    """Every finding of a run but those of which only the way of writing differs."""
+    return sum(count for kind, count in run.outcome.get("kinds", {}).items() if kind != COSMETIC)
 
 
 def _word(run: StoredRun, name: str, norm: Norm) -> str:
     found = _found(run, name)
     if not found.compared:
         return UNKNOWN
-    enough = norm.percentage is None or found.equal * 100 >= norm.percentage * found.compared
+    enough = norm.percentage is None or found.good * 100 >= norm.percentage * found.compared
     few = norm.aantal is None or found.wrong <= norm.aantal
     return MET if enough and few else NOT_MET
 
@@ -114,13 +115,14 @@ def _since(runs: list[StoredRun], name: str, norm: Norm, zone: ZoneInfo) -> date
 def _asked(norm: Norm) -> str:
     parts = []
     if norm.percentage is not None:
-        parts.append(f"ten minste {f'{norm.percentage:g}'.replace('.', ',')} % gelijk")
+        parts.append(f"ten minste {f'{norm.percentage:g}'.replace('.', ',')} % goed")
     if norm.aantal is not None:
-        parts.append(f"hoogstens {number(norm.aantal)} fout")
+        parts.append(f"hoogstens {plural(norm.aantal, 'bevinding', 'bevindingen')}")
     return ", ".join(parts)
 
 
 def _actual(found: _Found) -> str:
     if not found.compared:
         return "niet vergeleken"
-    return f"{percent(found.equal, found.compared)} van {number(found.compared)} gelijk, {number(found.wrong)} fout"
+    said = f"{percent(found.good, found.compared)} van {plural(found.compared, 'waarde', 'waarden')} goed"
+    return f"{said}, {plural(found.wrong, 'bevinding', 'bevindingen')}"

@@ -13,9 +13,11 @@ import polars as pl
 from kmgb.report.coverage import load_coverage
 from kmgb.report.files import LIFE, RECORD, csv_name, mask_findings, parquet_name, report_name, write_findings
 from kmgb.report.load import load_overview, load_run
+from kmgb.report.private import write_private
 from kmgb.report.render import Renderer
 from kmgb.run.coverage_matrix import coverage_matrix, expected_afnemers, titles
 from kmgb.run.municipality import Municipality
+from kmgb.store.life import LIFE_COLUMNS
 from kmgb.store.runs import QUARANTINE, StoredRun
 
 OVERVIEW = "overzicht.html"
@@ -39,7 +41,7 @@ def publish_run(municipality: Municipality, run_id: int) -> Path:
         load_run(municipality.history, municipality.catalogue, stored, findings)
     )
     path = folder / report_name(stored)
-    path.write_text(page, encoding="utf-8")
+    write_private(path, page.encode())
     return path
 
 
@@ -51,7 +53,7 @@ def publish_overview(municipality: Municipality, now: datetime) -> Path:
     expected = {name: named.get(name, name) for name in expected_afnemers(municipality)}
     overview = load_overview(municipality.history, municipality.catalogue, now, expected)
     path = settings.output / OVERVIEW
-    path.write_text(renderer(settings.templates, settings.timezone).overview(overview), encoding="utf-8")
+    write_private(path, renderer(settings.templates, settings.timezone).overview(overview).encode())
     publish_coverage(municipality, now)
     return path
 
@@ -63,8 +65,16 @@ def publish_coverage(municipality: Municipality, now: datetime) -> Path:
     matrix = coverage_matrix(municipality, now.astimezone(ZoneInfo(settings.timezone)).date())
     page = load_coverage(matrix, municipality.catalogue, titles(municipality), now)
     path = settings.output / COVERAGE
-    path.write_text(renderer(settings.templates, settings.timezone).coverage(page), encoding="utf-8")
+    write_private(path, renderer(settings.templates, settings.timezone).coverage(page).encode())
     return path
+
+
+def empty_record(more: Sequence[str] = LIFE) -> pl.DataFrame:
+    """The record of nothing, with the same columns."""
+    moment = pl.Datetime("us", "UTC")
+    others = dict.fromkeys(("peildatum_distributie", "peildatum_afnemer", "first_seen"), moment)
+    known = {**LIFE_COLUMNS, **others, "run_id": pl.Int64()}
+    return pl.DataFrame(schema={name: known.get(name, pl.String()) for name in (*RECORD, *more)})
 
 
 def finding_record(

@@ -6,12 +6,13 @@ from datetime import datetime
 from pathlib import Path
 
 from kmgb.arrival.watch import states
+from kmgb.report.house import load_colours
 from kmgb.report.mail_state import open_problems
 from kmgb.report.private import write_private
 from kmgb.report.week import DeliveryState, Role, WeekReport
 from kmgb.report.week_charts import charts_of
 from kmgb.report.week_load import Beside, load_week
-from kmgb.report.week_words import week_name
+from kmgb.report.week_words import week_page
 from kmgb.run.coverage_matrix import expected_afnemers, titles
 from kmgb.run.municipality import Municipality
 from kmgb.run.norms import norm_lines
@@ -29,6 +30,7 @@ def week_report(
     beside = Beside(
         zone=municipality.settings.timezone,
         titles={name: named.get(name, name) for name in expected_afnemers(municipality)},
+        mapped=frozenset(municipality.mappings),
         states=delivery_states(municipality, made),
         norms=norm_lines(municipality, made),
         mail=open_problems(municipality.history.engine, made),
@@ -60,8 +62,9 @@ def publish_week(municipality: Municipality, week: WeekReport, folder: Path) -> 
     """The page of the week and one per application in `folder`; gives the path of the first. Raises: ReportError."""
     settings = municipality.settings
     pages = renderer(settings.templates, settings.timezone)
+    beside = {path.name for path in folder.glob("*.html")}  # of the runs; they are made by a check or `kmgb report`
     for afnemer in week.afnemers:
-        write_private(folder / week_name(afnemer, week.role), pages.week_of(week, afnemer).encode())
-    path = folder / week_name(None, week.role)
-    write_private(path, pages.week(week, charts_of(week)).encode())
+        write_private(folder / week_page(week, afnemer), pages.week_of(week, afnemer, beside).encode())
+    path = folder / week_page(week)
+    write_private(path, pages.week(week, charts_of(week, load_colours(settings.templates)), beside).encode())
     return path

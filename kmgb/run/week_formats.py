@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -11,14 +12,14 @@ import polars as pl
 from kmgb.catalogue.fields import Entity
 from kmgb.report.causes import cause_words, status_words, step_words
 from kmgb.report.files import mask_findings
+from kmgb.report.house import load_colours
 from kmgb.report.pdf import pdf_of
 from kmgb.report.private import write_private
 from kmgb.report.week import Role, WeekReport
 from kmgb.report.week_files import week_json, write_week_findings
-from kmgb.report.week_words import week_name
 from kmgb.report.workbook import FINDING_SHEET, write_workbook
 from kmgb.run.municipality import Municipality
-from kmgb.run.publish import finding_record
+from kmgb.run.publish import empty_record, finding_record
 from kmgb.run.week import publish_week
 from kmgb.store.runs import QUARANTINE, StoredRun
 
@@ -48,12 +49,13 @@ def write_formats(
         written.append(page.with_suffix(".json"))
     if Format.XLSX in formats:
         path = page.with_suffix(".xlsx")
-        write_workbook(week, _sheet_findings(municipality, week), path)
+        colours = load_colours(municipality.settings.templates)
+        write_workbook(week, _sheet_findings(municipality, week), path, colours)
         written.append(path)
     if Format.CSV in formats and week.role != Role.MANAGER:
-        stem = Path(week_name(None, week.role)).stem
-        csv, parquet = folder / f"{stem}-afwijkingen.csv", folder / f"{stem}-afwijkingen.parquet"
-        write_week_findings((record for _, record in _records(municipality, week)), csv, parquet)
+        csv, parquet = (folder / f"{page.stem}-afwijkingen.{ending}" for ending in ("csv", "parquet"))
+        records = (record for _, record in _records(municipality, week))
+        write_week_findings(chain(records, [empty_record()]), csv, parquet)
         written += [csv, parquet]
     return written
 

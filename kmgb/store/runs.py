@@ -133,11 +133,19 @@ class History:
         return self.as_of()
 
     def runs(
-        self, afnemer: str | None = None, limit: int = 50, *, entity: str | None = None, status: str | None = None
+        self,
+        afnemer: str | None = None,
+        limit: int = 50,
+        *,
+        entity: str | None = None,
+        status: str | None = None,
+        until: datetime | None = None,
     ) -> list[StoredRun]:
-        """The last runs, newest first: all of them, or those of this afnemer, entity and status."""
+        """The last runs, newest first: all of them, or those of this afnemer, entity and status, ended by `until`."""
         wanted = {run.c.afnemer: afnemer, run.c.entity: entity, run.c.status: status}
         conditions = [column == value for column, value in wanted.items() if value is not None]
+        if until is not None:
+            conditions.append(run.c.finished <= to_sql(until))
         statement = select(run).where(*conditions).order_by(run.c.id.desc()).limit(limit)
         with self.engine.connect() as connection:
             return [_stored(row) for row in connection.execute(statement)]

@@ -5,16 +5,16 @@ Everything is as of the newest run of each controle that ended by that moment, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Engine, Select, and_, case, func, or_, select
+from sqlalchemy import Engine, Select, and_, case, func, literal, or_, select
 
 from kmgb.catalogue.fields import SEVERITIES
 from kmgb.compare.kinds import Kind
-from kmgb.store.database import to_sql
+from kmgb.store.database import from_sql, to_sql
 from kmgb.store.decisions import Decision, decisions_of
 from kmgb.store.findings import SOLVED
 from kmgb.store.life import chosen_at, decided_at
@@ -72,13 +72,14 @@ class Weekly:
         frame = self._frame(statement, {**COUNT_COLUMNS, "returned": pl.Int64()})
         return frame.with_columns(pl.col("returned") == 1)
 
-    def solved(self, since: datetime) -> pl.DataFrame:
-        """How many findings that stood at `since` were solved after it, by afnemer, entity, and what they were last.
+    def closed(self, since: datetime) -> pl.DataFrame:
+        """How many findings that stood at `since` were closed after it, by what they were last.
 
-        Columns: afnemer, entity, kind, cause, count.
+        Columns: afnemer, entity, field, kind, cause, solved (1, or 0 when closed for another reason), count.
         """
         opening, closing = run.alias("opening"), run.alias("closing")
-        by = (afwijking.c.afnemer, afwijking.c.entity, versie.c.kind, versie.c.cause)
+        solved = case((afwijking.c.closed_as == SOLVED, 1), else_=0)
+        by = (afwijking.c.afnemer, afwijking.c.entity, afwijking.c.field, versie.c.kind, versie.c.cause, solved)
         other = versie.alias("other")
         last = select(func.max(other.c.run_id)).where(other.c.afwijking_id == afwijking.c.id).scalar_subquery()
         statement = (
@@ -88,25 +89,40 @@ class Weekly:
             .join(closing, closing.c.id == afwijking.c.closed_run)
             .join(versie, and_(versie.c.afwijking_id == afwijking.c.id, versie.c.run_id == last))
             .where(
-                afwijking.c.closed_as == SOLVED,
                 opening.c.finished <= to_sql(since),
                 closing.c.finished > to_sql(since),
                 closing.c.finished <= to_sql(self.moment),
             )
             .group_by(*by)
         )
-        names = ("afnemer", "entity", "kind", "cause")
-        return self._frame(statement, {**dict.fromkeys(names, pl.String()), "count": pl.Int64()})
+        names = dict.fromkeys(("afnemer", "entity", "field", "kind", "cause"), pl.String())
+        return self._frame(statement, {**names, "solved": pl.Int64(), "count": pl.Int64()})
+
+    def began(self) -> datetime | None:
+        """When the first run ended; None when there was none yet."""
+        statement = select(func.min(run.c.finished)).where(run.c.finished <= to_sql(self.moment))
+        with self._engine.connect() as connection:
+            first = connection.execute(statement).scalar_one()
+        return None if first is None else from_sql(first)
 
     def intervals(self, since: datetime) -> pl.DataFrame:
         """The openings and closings of what was open at `since` or later, by moment.
 
-        Columns: afnemer, kind (as it was opened), opened, closed (null: it still stands), solved (0 or 1), count.
+        Columns: afnemer, kind and cause (the last that were known), opened, closed (null: it still stands), solved
+        (0 or 1), count.
         """
         opening, closing = run.alias("opening"), run.alias("closing")
+        other, known = versie.alias("other"), run.alias("known")
+        last = (
+            select(func.max(other.c.run_id))
+            .join(known, known.c.id == other.c.run_id)
+            .where(other.c.afwijking_id == afwijking.c.id, known.c.finished <= to_sql(self.moment))
+            .scalar_subquery()
+        )
         by = (
             afwijking.c.afnemer,
             versie.c.kind,
+            versie.c.cause,
             opening.c.finished,
             closing.c.finished,
             case((afwijking.c.closed_as == SOLVED, 1), else_=0),
@@ -116,7 +132,7 @@ class Weekly:
             .select_from(afwijking)
             .join(opening, opening.c.id == afwijking.c.opened_run)
             .outerjoin(closing, closing.c.id == afwijking.c.closed_run)
-            .join(versie, and_(versie.c.afwijking_id == afwijking.c.id, versie.c.run_id == afwijking.c.opened_run))
+            .join(versie, and_(versie.c.afwijking_id == afwijking.c.id, versie.c.run_id == last))
             .where(
                 opening.c.finished <= to_sql(self.moment),
                 or_(closing.c.finished.is_(None), closing.c.finished > to_sql(since)),
@@ -126,6 +142,7 @@ class Weekly:
         schema: dict[str, pl.DataType] = {
             "afnemer": pl.String(),
             "kind": pl.String(),
+            "cause": pl.String(),
             "opened": pl.Datetime("us"),
             "closed": pl.Datetime("us"),
             "solved": pl.Int64(),
@@ -133,31 +150,42 @@ class Weekly:
         }
         return self._frame(statement, schema)
 
-    def worst(self, most: int) -> pl.DataFrame:
-        """The numbers of the open findings of the highest severity, the newest first, `most` at most per controle.
+    def worst(
+        self, most: int, first: Mapping[tuple[str, str], int], causes_out: Sequence[str], ids_out: Collection[int]
+    ) -> pl.DataFrame:
+        """The numbers of the gravest open findings, `most` at most per controle, in this order: by severity, by the
+        place of their (entity, field) in `first` (what is not in it comes last), the newest.
 
-        Columns: afnemer, entity, id, kind, severity, cause.
+        What is only written otherwise, has one of these causes or numbers is left out. Columns: afnemer, entity, id.
         """
         latest, newest = self._latest(), self._newest()
         gravity = case({name: place for place, name in enumerate(SEVERITIES)}, value=versie.c.severity, else_=9)
+        places = [
+            (and_(afwijking.c.entity == entity, afwijking.c.field == field), at)
+            for (entity, field), at in first.items()
+        ]
+        harm = case(*places, else_=len(first)) if places else literal(0)
         place = func.row_number().over(
             partition_by=(afwijking.c.afnemer, afwijking.c.entity),
-            order_by=(gravity, afwijking.c.opened_run.desc(), afwijking.c.id),
+            order_by=(gravity, harm, afwijking.c.opened_run.desc(), afwijking.c.id),
         )
-        names = ("afnemer", "entity", "id", "kind", "severity", "cause")
-        columns = [afwijking.c[name] if name in afwijking.c else versie.c[name] for name in names]
+        names = ("afnemer", "entity", "id")
+        columns = [afwijking.c[name] for name in names]
         inner = (
             select(*columns, place.label("place"))
             .select_from(afwijking)
             .join(latest, _of(latest))
             .join(newest, newest.c.id == afwijking.c.id)
             .join(versie, and_(versie.c.afwijking_id == newest.c.id, versie.c.run_id == newest.c.run_id))
-            .where(versie.c.kind != Kind.COSMETISCH)
+            .where(versie.c.kind != Kind.COSMETISCH, versie.c.cause.not_in(causes_out))
             .subquery()
         )
-        statement = select(*(inner.c[name] for name in names)).where(inner.c.place <= most)
+        # As many more as may be left out: a list of thousands of numbers is more than a database takes.
+        statement = select(*(inner.c[name] for name in names)).where(inner.c.place <= most + len(ids_out))
         schema = {name: pl.Int64() if name == "id" else pl.String() for name in names}
-        return self._frame(statement, schema)
+        left = self._frame(statement.order_by(inner.c.place), schema)
+        out = pl.Series(list(ids_out), dtype=pl.Int64)
+        return left.filter(~pl.col("id").is_in(out.implode())).group_by("afnemer", "entity").head(most)
 
     def turned(self, names: tuple[str, str], before: int, run_id: int) -> pl.DataFrame:
         """How many findings stood after both runs of a controle, and not in the same way.
