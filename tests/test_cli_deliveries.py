@@ -124,7 +124,10 @@ def test_ispiegel_is_imported_once(shared: Path, tmp_path: Path) -> None:
     )
     again = CliRunner().invoke(app, words)
     assert "staat er al. Kies een andere map met --uit, of --overschrijven." in str(again.exception)
-    assert CliRunner().invoke(app, [*words, "--overschrijven"]).exit_code == 0
+    done = CliRunner().invoke(app, [*words, "--overschrijven"])
+    assert done.exit_code == 0 and "Let op" not in done.output
+    (tmp_path / "uit" / "eigen.toml").write_text('[afnemer]\nnaam = "eigen"\nrol = "distributie"\n', encoding="utf-8")
+    assert "Let op: ook eigen.toml is een distributie." in CliRunner().invoke(app, [*words, "--overschrijven"]).output
 
 
 @pytest.mark.parametrize("how", ["text", "name"])

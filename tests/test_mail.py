@@ -222,7 +222,9 @@ def test_a_delivery_that_does_not_come_and_a_norm_that_is_not_met(town: Town, we
     path.write_text(text + '\n[aanlevering.verwacht]\ndag = "maandag"\ntijd = "06:00"\n')
     (draft,) = drafts_of(town.municipality, moment(weeks.weeks[0]) + timedelta(days=20), "geo").drafts
     said = [signal.zin for afnemer in draft.page.afnemers for signal in afnemer.signalen]
-    assert any(re.match(r"norm niet gehaald sinds \d\d-\d\d-\d{4}: hoogstens 0 bevindingen; nu ", one) for one in said), said
+    assert any(
+        re.match(r"norm niet gehaald sinds \d\d-\d\d-\d{4}: hoogstens 0 bevindingen; nu ", one) for one in said
+    ), said
     assert any(re.match(r"Verwacht op maandag \d\d-\d\d-\d{4} om 06.00 uur en niet gekomen", one) for one in said), said
     assert "Vraag de leverancier" in draft.page.afnemers[0].doen
 

@@ -25,7 +25,7 @@ PROFILE_FILE = "profiel.json"
 _COUNT = "__aantal"
 # Counting the values of a column in which more than a tenth differs takes longer than reading it: those are estimated.
 _VARIED, _FEW = 0.1, 10_000
-_PART = 500_000  # counted texts of one column that are kept apart at most, before they are put together
+_PART = 100_000  # counted texts of one column that wait at most, before they are put together or looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,9 @@ class _Column:
     catalogue: Catalogue
     today: date
     rows: int = 0
-    _known: list[pl.DataFrame] = dataclass_field(default_factory=list)
+    _waiting: list[pl.DataFrame] = dataclass_field(default_factory=list)
+    _held: int = 0
+    _known: pl.DataFrame | None = None
     _varied: bool = False
     _empty: int = 0
     _judged: int = 0
@@ -142,6 +144,7 @@ class _Column:
     def feed(self, cells: pl.Series) -> None:
         part = cells.to_frame()
         if self._varied or _is_varied(cells):
+            self._settle(varied=True)
             self.take(part.with_columns(pl.lit(1, pl.Int64).alias(_COUNT)), cells.len())
         else:
             counted = part.group_by(self.name).agg(pl.len().alias(_COUNT))
@@ -151,24 +154,30 @@ class _Column:
     def take(self, counted: pl.DataFrame, rows: int) -> None:
         """More cells, each with how often it came, `rows` in all. Cheap: it is called while a source waits."""
         self.rows += rows
-        self._varied |= self.rows > _FEW and counted.height > self.rows * _VARIED
-        if self._varied:
-            self._count(counted)
-            return
-        self._known.append(counted)
-        if len(self._known) > 1 and sum(part.height for part in self._known) > _PART:
-            self._known = [self._merged()]
+        self._waiting.append(counted)
+        self._held += counted.height
+        if self._held > _PART:
+            self._settle()
 
-    def _merged(self) -> pl.DataFrame:
-        if len(self._known) == 1:
-            return self._known[0]
-        return pl.concat(self._known).group_by(self.name).agg(pl.col(_COUNT).sum())
+    def _settle(self, *, varied: bool = False) -> None:
+        """Put together what waits. Of a column that turned out to be varied nothing is kept but the counts."""
+        parts = [*([] if self._known is None else [self._known]), *self._waiting]
+        self._waiting, self._held = [], 0
+        if len(parts) > 1 and not self._varied:
+            parts = [pl.concat(parts).group_by(self.name).agg(pl.col(_COUNT).sum())]
+        self._varied |= varied or (bool(parts) and self.rows > _FEW and parts[0].height > self.rows * _VARIED)
+        if self._varied:
+            self._known = None
+            if parts:
+                self._count(pl.concat(parts))
+        else:
+            self._known = parts[0] if parts else None
 
     def finish(self, data: Path) -> ColumnProfile:
-        self._known = [self._merged()] if self._known else []
+        self._settle()
         distinct = self._distinct(data)
-        for counted in self._known:
-            self._count(counted)
+        if self._known is not None:
+            self._count(self._known)
         return ColumnProfile(
             name=self.name,
             empty=self._empty,
@@ -183,7 +192,7 @@ class _Column:
     def _distinct(self, data: Path) -> int:
         """Exact where the cells are few or much alike, else an estimate."""
         if not self._varied:
-            return sum(known.filter(_filled(self.name)).height for known in self._known)
+            return 0 if self._known is None else self._known.filter(_filled(self.name)).height
         column = pl.scan_parquet(data, glob=False).select(pl.col(self.name)).filter(_filled(self.name))
         cells = column.collect()[self.name]
         estimate = _number(cells.approx_n_unique()) or 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -52,8 +53,23 @@ def import_ispiegel(
     for path, text in paths.items():
         path.write_text(text, encoding="utf-8")
         say(f"{path} geschreven.")
+    if any(map(_distributes, imported.files.values())) and (others := _distributing(uit, set(paths))):
+        say(
+            f'Let op: ook {", ".join(others)} is een distributie. Noem in elke veldtoewijzing met distributie = "..."'
+            " welke haar voedt, of haal er een weg; kmgb mapping check zegt waar het nog ontbreekt."
+        )
     unplaced = sum(remark.unplaced for remark in imported.remarks)
     say(f"{unplaced} zaken hebben geen plaats gekregen; {len(imported.remarks) - unplaced} vragen aandacht.")
+
+
+def _distributing(folder: Path, ours: set[Path]) -> list[str]:
+    """The other files in the folder that are a distributie."""
+    others = sorted(path for path in folder.glob("*.toml") if path not in ours)
+    return [path.name for path in others if _distributes(path.read_text(encoding="utf-8", errors="replace"))]
+
+
+def _distributes(text: str) -> bool:
+    return re.search(r'^rol\s*=\s*"distributie"', text, re.MULTILINE) is not None
 
 
 def _bron(where: str, user: str, secret: str) -> DatabaseBron:

@@ -69,7 +69,8 @@ def _moment(municipality: Municipality, given: str) -> datetime:
     try:
         found = datetime.fromisoformat(given)
         begin = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
-        end = (found + timedelta(days=1)).replace(tzinfo=zone).astimezone(UTC) if len(given) == _DAY else begin
+        day = timedelta(days=1, microseconds=-1)
+        end = (found + day).replace(tzinfo=zone).astimezone(UTC) if len(given) == _DAY else begin
     except (ValueError, OverflowError):
         raise SettingsError(f"--moment {given!r} is geen moment. Schrijf jjjj-mm-dd of jjjj-mm-ddTuu:mm.") from None
     if begin > now:

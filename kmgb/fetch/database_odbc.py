@@ -1,7 +1,7 @@
 """One reading session over ODBC: connect, fix the moment, learn the columns, deliver batches. In the driver's words:
 the caller turns `DriverError` into a sentence.
 
-Columns arrive in buffers of 32 MiB (arrow-odbc). A value that does not fit its buffer makes arrow-odbc fail. Then the
+Columns arrive in buffers of 8 MiB (arrow-odbc). A value that does not fit its buffer makes arrow-odbc fail. Then the
 same statement is read row by row (pyodbc), slower and without a limit; where the driver writes the text itself, its
 buffers are made wider instead, so that the text stays the same.
 """
@@ -26,7 +26,7 @@ __all__ = ["ColumnNamesError", "DriverError", "Opened", "TooWideError"]
 
 WIDEST = 4000
 _WIDE = 65_536
-_BUFFER = 32 * 2**20
+_BUFFER = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
