@@ -115,6 +115,11 @@ class _Environment(ImmutableSandboxedEnvironment):
         return tree
 
 
+def _escapes(name: str | None) -> bool:
+    """A text without markup is no HTML: there `&` is written as it is."""
+    return name is None or not name.endswith(".txt")
+
+
 class Renderer:
     """Reports as HTML, from the templates in a folder, with times in the municipality's zone."""
 
@@ -122,7 +127,7 @@ class Renderer:
         self._templates = templates
         self._environment = _Environment(
             loader=FileSystemLoader(templates),
-            autoescape=True,
+            autoescape=_escapes,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
