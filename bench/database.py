@@ -3,8 +3,9 @@
     python bench/database.py [--rows 1000000] [--rounds 3] [--systems postgresql mariadb sqlite]
 
 Starts throw-away servers (tests/servers_db.py), fills them, and in every round reads the table with arrow-odbc alone
-(32 MiB buffers, every batch looked at and thrown away) and pulls it with kmgb: to an accepted aanlevering, its profile
-included. What counts is the ratio within a round. Each step is a process of its own, so that memory is measured too.
+(32 MiB buffers, every batch looked at and thrown away), fetches it with kmgb into the Parquet of a landing, and pulls
+it with kmgb: to an accepted aanlevering, judged and with its profile. What counts is the ratio within a round. Each
+step is a process of its own, so that memory is measured too.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any
 import arrow_odbc
 
 from kmgb.catalogue.fields import load_catalogue
+from kmgb.fetch.database import fetch_database
 from kmgb.fetch.database_systems import connection_string
 from kmgb.mapping.bronnen.database import DatabaseBron
 from kmgb.run.municipality import Municipality
@@ -48,7 +50,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--systems", nargs="+", default=["postgresql", "mariadb", "sqlite"])
-    parser.add_argument("--step", choices=["read", "pull"], help=argparse.SUPPRESS)
+    parser.add_argument("--step", choices=["read", "land", "pull"], help=argparse.SUPPRESS)
     parser.add_argument("--bron", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
@@ -75,18 +77,24 @@ def make(path: Path, rows: int) -> None:
 
 def _measure(system: str, data: Path, rounds: int) -> None:
     bron, stop = _filled(system, data)
-    ratios = []
+    ratios: dict[str, list[float]] = {"land": [], "pull": []}
     try:
         for number in range(1, rounds + 1):
-            read, pulled = (_run(step, bron) for step in ("read", "pull"))
-            ratios.append(pulled["seconds"] / read["seconds"])
-            print(
-                f"{system} round {number}: arrow-odbc {read['seconds']:.2f} s ({read['peak_mb']:.0f} MB), "
-                f"kmgb {pulled['seconds']:.2f} s ({pulled['peak_mb']:.0f} MB), ratio {ratios[-1]:.2f}"
-            )
+            read = _run("read", bron)
+            print(f"{system} round {number}: read {_said(read)}", end="")
+            for step, found in ratios.items():
+                done = _run(step, bron)
+                found.append(done["seconds"] / read["seconds"])
+                print(f"; {step} {_said(done)}, ratio {found[-1]:.2f}", end="")
+            print(flush=True)
     finally:
         stop()
-    print(f"{system}: median ratio {statistics.median(ratios):.2f}")
+    medians = (f"{step} {statistics.median(found):.2f}" for step, found in ratios.items())
+    print(f"{system}: median ratio {', '.join(medians)}", flush=True)
+
+
+def _said(done: dict[str, float]) -> str:
+    return f"{done['seconds']:.2f} s ({done['peak_mb']:.0f} MB)"
 
 
 def _filled(system: str, data: Path) -> tuple[DatabaseBron, Any]:
@@ -124,6 +132,8 @@ def _step(step: str, bron: DatabaseBron) -> dict[str, float]:
         start = time.perf_counter()
         if step == "read":
             _read(bron)
+        elif step == "land":
+            fetch_database(bron, "groot", Path(folder))
         else:
             (landed,) = pull(municipality, municipality.mappings["bench"], "personen", datetime.now(UTC)).landed
             assert landed.accepted

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kmgb.fetch import odbc_groups
+from kmgb.fetch.database_counts import Counts
 from kmgb.fetch.odbc_groups import grouped
 
 texts = st.lists(st.none() | st.sampled_from(["", " ", "é", "Jansen"]) | st.text(max_size=5), min_size=1, max_size=40)
@@ -23,6 +27,36 @@ def test_groups_hold_what_came_in(batches: list[list[str | None]], size: int) ->
     ]
     assert len({str(group.schema) for group in found}) <= 1  # one file can hold them all
     assert all(group.nbytes for group in found)
+
+
+@given(batches=st.lists(texts, max_size=8), size=st.integers(1, 400), large=st.sampled_from([0.0, 0.25, 9.0]))
+def test_every_text_is_counted_as_often_as_it_came(batches: list[list[str | None]], size: int, large: float) -> None:
+    """Whether a dictionary goes on from group to group or begins anew."""
+    found: dict[str, Counter[str | None]] = defaultdict(Counter)
+
+    def seen(name: str, values: pl.Series, counts: pl.Series) -> None:
+        told = dict(zip(values.to_list(), counts.to_list(), strict=True))
+        assert len(told) == values.len() and all(count > 0 for count in told.values())
+        found[name].update(told)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(odbc_groups, "_GROUP", size)
+        patch.setattr(odbc_groups, "_LARGE", large)
+        counts = Counts(seen)
+        for group in grouped(iter([_batch(cells) for cells in batches])):
+            counts.add(pa.Table.from_batches([group]).select(["a", "b"]))
+        counts.close()
+    cells = [cell for part in batches for cell in part]
+    assert found == ({"a": Counter(cells), "b": Counter({"x": len(cells)})} if cells else {})
+
+
+def test_a_dictionary_goes_on_from_group_to_group() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(odbc_groups, "_GROUP", 1)
+        first, second = grouped(iter([_batch(["a", "b"] * 9), _batch(["c", "b"] * 9)]))
+    assert first.column("a").dictionary.to_pylist() == ["a", "b"]
+    assert second.column("a").dictionary.to_pylist() == ["a", "b", "c"]
+    assert second.column("a").to_pylist() == ["c", "b"] * 9
 
 
 def test_what_repeats_stands_once_and_what_does_not_stays_as_it_is() -> None:

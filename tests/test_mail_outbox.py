@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import threading
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -12,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sqlite3 import connect
 
-import polars as pl
 import pytest
 import towns_mail
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from lxml import etree
 from servers_files import free_port
 from servers_https import Papers
 from servers_mail import GraphStub, Sink, graph, smtp, words
@@ -325,7 +326,8 @@ def test_the_weekly_report_says_what_a_person_must_look_at(single: Town, papers:
     assert week_report(single.municipality, now() - timedelta(days=1)).mail == ()  # it was not there yet
     assert single.run("weekrapport", "--formaat", "xlsx", "--out", str(tmp_path))[0] == 0
     assert said in (tmp_path / "week.html").read_text(encoding="utf-8")
-    assert pl.read_excel(tmp_path / "week.xlsx", sheet_name="Mail").rows() == [(said,)]
+    with zipfile.ZipFile(tmp_path / "week.xlsx") as book:
+        assert said in "".join(etree.fromstring(book.read("xl/sharedStrings.xml")).itertext())
     assert single.run("mail", "gezien", "1", "--door", "M. de Vries")[0] == 0
     assert open_problems(engine, now()) == ()
     assert "geweigerd (gezien)" in single.run("mail", "list")[1]

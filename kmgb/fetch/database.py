@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from kmgb.errors import SourceError
+from kmgb.fetch.database_counts import Seen
 from kmgb.fetch.database_errors import DatabaseError
 from kmgb.fetch.database_odbc import Opened, TooWideError
-from kmgb.fetch.database_reading import Progress, Read, Reading, Seen, Wanted, read_into
+from kmgb.fetch.database_reading import Progress, Read, Reading, Wanted, read_into
 from kmgb.fetch.database_systems import Column
 from kmgb.fetch.fetched import Fetched
 from kmgb.fetch.secrets import secret

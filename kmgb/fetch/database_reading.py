@@ -20,6 +20,7 @@ import polars as pl
 from kmgb.catalogue.columns import FAULT, ROW
 from kmgb.errors import nearest
 from kmgb.fetch.database_apart import Apart
+from kmgb.fetch.database_counts import Counts, Seen
 from kmgb.fetch.database_errors import DatabaseError, database_error, not_reached, too_late
 from kmgb.fetch.database_odbc import ColumnNamesError, DriverError, Opened, TooWideError, library, open_and_read, shown
 from kmgb.fetch.database_oracle import open_and_read_oracle
@@ -32,7 +33,6 @@ from kmgb.sources.delivered import CONTROLS, Limits, check_cells
 
 # Whose driver needs a process of its own: see database_apart.
 _APART = ("postgresql", "mariadb")
-Seen = Callable[[str, pl.Series, pl.Series], None]
 Progress = Callable[[int, int], None]
 _GRACE = 5
 _SHORTER = "Laat die kolom weg uit de query, of kort haar daar in."
@@ -43,8 +43,7 @@ _SLOWER = "Een waarde is langer dan 4000 tekens of dan haar kolom aangeeft: daar
 class Wanted:
     """What is kept of the result: these columns (None: all of them), with cells within these limits.
 
-    `seen` gets the distinct texts of a kept column and how often each came, batch by batch: reading is slow enough to
-    count them meanwhile.
+    `seen` gets texts of a kept column that differ, and how often each came: reading is slow enough to count meanwhile.
     """
 
     columns: tuple[str, ...] | None
@@ -78,36 +77,31 @@ def _write(reading: Reading, path: Path, wanted: Wanted, progress: Progress) -> 
     """One row group for every table; gives the highest text in `peildatum_kolom`."""
     arrow, parquet = library("pyarrow"), library("pyarrow.parquet")
     empty = arrow.table([arrow.array([], arrow.string())] * len(reading.opened.names), names=reading.opened.names)
+    counts = None if wanted.seen is None else Counts(wanted.seen)
     tables = reading.tables()
     first = next(tables, empty)
     texts = [first.schema.field(name) for name in reading.kept]
     schema = arrow.schema([*texts, (ROW, arrow.uint32()), (FAULT, arrow.string())])
+    once = [field.name for field in texts if arrow.types.is_dictionary(field.type)]
     rows = size = 0
     newest: str | None = None
     with path.open("wb") as stream:
         # Without Arrow's own schema in it the file says text, not how the text came to us.
-        kept_out = {"compression": "lz4", "write_statistics": False, "store_schema": False}
+        kept_out = {"compression": "lz4", "write_statistics": False, "store_schema": False, "use_dictionary": once}
         with parquet.ParquetWriter(stream, schema, **kept_out) as writer:
             for table in chain([first], tables):
                 newest = _highest(newest, table, reading.bron.peildatum_kolom)
                 kept = table.select(reading.kept)
-                if wanted.seen is not None:
-                    _count(kept, wanted.seen)
+                if counts is not None:
+                    counts.add(kept)
                 writer.write_table(_numbered(arrow, kept, rows, wanted.limits))
                 rows, size = rows + table.num_rows, size + table.nbytes
                 progress(rows, size)
         stream.flush()
         os.fsync(stream.fileno())
+    if counts is not None:
+        counts.close()
     return newest
-
-
-def _count(table: Any, seen: Seen) -> None:
-    compute = library("pyarrow.compute")
-    for name in table.column_names:
-        for chunk in table.column(name).chunks:
-            values, counts = compute.value_counts(getattr(chunk, "indices", chunk)).flatten()
-            texts = chunk.dictionary.take(values) if hasattr(chunk, "dictionary") else values
-            seen(name, pl.Series(pl.from_arrow(texts)), pl.Series(pl.from_arrow(counts)))
 
 
 def _numbered(arrow: Any, table: Any, before: int, limits: Limits) -> Any:

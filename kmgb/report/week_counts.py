@@ -13,6 +13,7 @@ import polars as pl
 
 from kmgb.report.tally import ACCEPTED, COLUMN, COSMETIC, UNDER_WAY, WRONG, parted
 from kmgb.report.week import Counts, TrendPoint
+from kmgb.store.life import days_open
 from kmgb.store.runs import StoredRun
 from kmgb.store.weekly import COUNT_COLUMNS, Weekly
 
@@ -120,7 +121,7 @@ def _counts(lines: pl.DataFrame, closed: pl.DataFrame, moment: datetime, since: 
     gone = closed.filter(pl.col("cause") == COLUMN, ~pl.col("field").is_in(column["field"].implode()))
     single = closed.filter(pl.col("cause") != COLUMN)
     first = wrong["opened"].min()
-    age = (moment - first.replace(tzinfo=UTC)).days if isinstance(first, datetime) else 0
+    age = days_open(first.replace(tzinfo=UTC), moment) if isinstance(first, datetime) else 0
     return Counts(
         open=_sum(wrong) + column["field"].n_unique(),
         kritiek=_sum(wrong.filter(grave)) + column.filter(grave)["field"].n_unique(),

@@ -406,8 +406,8 @@ _ORDER = ("geheim", "overleden", "verhuisd", "bsn", "")
 _STANDS = ("kritiek", "quarantaine", "afwijkend", "niets", "in_orde")
 
 
-def _gravest(one: WeekFinding) -> tuple[int, int, int, int]:
-    return SEVERITIES.index(one.severity), _ORDER.index(one.signaal), one.age, one.id
+def _gravest(one: WeekFinding) -> tuple[int, int, int]:
+    return SEVERITIES.index(one.severity), _ORDER.index(one.signaal), one.age
 
 
 def _heaviest(one: WeekCluster) -> tuple[bool, int, int]:

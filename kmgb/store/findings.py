@@ -108,7 +108,10 @@ def record(
     """
     keyed = _with_identity(_explained(found), vault, names)
     standing = _open_findings(connection, names)
-    joined = keyed.join(standing, on="identity", how="full", coalesce=True, suffix="_standing")
+    # In their own order: the same findings get the same numbers everywhere.
+    joined = keyed.join(
+        standing, on="identity", how="full", coalesce=True, suffix="_standing", maintain_order="left_right"
+    )
     new = joined.filter(pl.col("id").is_null())
     gone = joined.filter(pl.col("kind").is_null())
     same = joined.filter(pl.col("id").is_not_null() & pl.col("kind").is_not_null())

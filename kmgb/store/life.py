@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -96,7 +96,8 @@ def findings_at(
     Columns: LIFE_COLUMNS; sorted by key, field, kind, rule and opening. `status` is nieuw, teruggekeerd (it has a
         `predecessor`), open, onbekend (the run could not judge it), geaccepteerd (by `decision`), teruggemeld, or how
         it was closed. `remark` says why an acceptance or terugmelding no longer holds.
-    Units: `first_seen` and `closed` in UTC; `age` in whole days and `age_runs` in runs that judged, both since opening.
+    Units: `first_seen` and `closed` in UTC; `age` in days on the calendar and `age_runs` in runs that judged, both
+    since opening.
     """
     as_of = _as_of(connection, names, run_id, at)
     return _frame(connection, vault, as_of, _rows(connection, vault, as_of, closed, key, within))
@@ -213,6 +214,11 @@ def _identities(connection: Connection, vault: Vault, names: tuple[str, str], ke
     return [identity_of(vault, *names, key, aspect) for aspect in (*aspects, *Kind)]
 
 
+def days_open(opened: datetime, until: datetime) -> int:
+    """Days on the calendar in UTC: how long a run took that day makes nothing older."""
+    return (until.astimezone(UTC).date() - opened.astimezone(UTC).date()).days
+
+
 def _line(row: Mapping[str, Any], verdict: _Verdict, as_of: _AsOf) -> dict[str, Any]:
     ended = row["closed_run"] is not None and row["closed_run"] <= as_of.run_id
     until = from_sql(row["closed"]) if ended else as_of.moment
@@ -223,7 +229,7 @@ def _line(row: Mapping[str, Any], verdict: _Verdict, as_of: _AsOf) -> dict[str, 
         | gone
         | {
             "status": _status(row, verdict, as_of, ended),
-            "age": (until - from_sql(row["first_seen"])).days,
+            "age": days_open(from_sql(row["first_seen"]), until),
             "age_runs": bisect_right(as_of.runs, last) - bisect_right(as_of.runs, row["opened_run"]),
             "decision": verdict.decision,
             "remark": verdict.remark,
