@@ -43,9 +43,10 @@ def _together(batches: Iterator[Any]) -> Iterator[list[Any]]:
     waiting: list[Any] = []
     held, since = 0, time.monotonic()
     for batch in batches:
-        waiting.append(batch)
+        if batch.num_rows:
+            waiting.append(batch)
         held += batch.nbytes
-        if held >= _GROUP or time.monotonic() - since > _LONGEST:
+        if waiting and (held >= _GROUP or time.monotonic() - since > _LONGEST):
             yield waiting
             waiting, held, since = [], 0, time.monotonic()
     if waiting:
