@@ -26,6 +26,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from kmgb.errors import SettingsError, nearest
+from kmgb.mapping.bronnen.geheim import Geheim
 
 
 def _listed(value: object) -> object:
@@ -47,7 +48,7 @@ class Oauth(_Part):
 
     token_url: str
     client_id: str
-    geheim: str
+    geheim: Annotated[Geheim, Field(min_length=1)]
     scope: str = "https://graph.microsoft.com/.default"
 
 
@@ -59,7 +60,7 @@ class Graph(_Part):
     certificaten: Path | None = None
     clientcertificaat: Path | None = None
     clientsleutel: Path | None = None
-    sleutelwachtwoord: str = ""
+    sleutelwachtwoord: Geheim = ""
     oauth: Oauth | None = None
 
 
@@ -70,7 +71,7 @@ class Mail(_Part):
     smtp: str = ""
     tls: bool = True
     gebruiker: str = ""
-    geheim: str = ""
+    geheim: Geheim = ""
     certificaten: Path | None = None
     graph: Graph | None = None
     link: str = ""
@@ -94,6 +95,7 @@ class Mail(_Part):
     def _address(cls, smtp: str) -> str:
         try:
             parts = urlsplit(smtp)
+            (parts.hostname or "").encode("idna")  # what no name server can be asked
             fitting = parts.scheme in _SMTP and parts.hostname and parts.port != 0 and not parts.path.strip("/")
         except ValueError:
             fitting = False
@@ -104,8 +106,15 @@ class Mail(_Part):
     @field_validator("link")
     @classmethod
     def _page(cls, link: str) -> str:
-        fitting = link.startswith(("https://", "http://")) and link.isprintable() and not set(link) & set(' "<>')
-        if link and not fitting:
+        """The name of a page is put behind it."""
+        try:
+            parts = urlsplit(link)
+            fitting = (
+                parts.scheme in ("https", "http") and parts.hostname and "@" not in parts.netloc and parts.port != 0
+            )
+        except ValueError:
+            fitting = False
+        if link and (not fitting or not link.isprintable() or set(link) & set(' "<>?#')):
             raise ValueError("moet het adres van de rapporten zijn, zoals 'https://kmgb.gemeente.example/rapporten'")
         return link.rstrip("/")
 

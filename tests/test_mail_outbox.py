@@ -21,7 +21,8 @@ from servers_files import free_port
 from servers_https import Papers
 from servers_mail import GraphStub, Sink, graph, smtp, words
 from servers_web import until
-from towns_mail import OWNERS, SECRETS, ZAKEN, Town, now, outbox, post, statuses
+from towns_mail import OWNERS, SECRETS, ZAKEN, Town, now, outbox, play, post, statuses
+from weekly import moment
 
 from kmgb.demo.weeks import Weeks
 from kmgb.errors import MailError, MailServerError
@@ -31,7 +32,7 @@ from kmgb.run.mail_bounces import note_bounces
 from kmgb.run.mail_drafts import drafts_of
 from kmgb.run.mail_post import write_due
 from kmgb.run.week import week_report
-from kmgb.store.outbox import LEASE, TRIES, Status
+from kmgb.store.outbox import LEASE, TRIES, NewMail, Status
 from kmgb.store.planning import Status as Ended
 from kmgb.store.planning import history as planning
 from kmgb.store.planning import register
@@ -266,6 +267,52 @@ def test_who_sent_it_knows_better_than_a_lease_that_ended(single: Town, papers: 
         single.by_smtp(port, papers)
         assert post(single, at)[1] == Counter({Status.VERZONDEN: 1})
     assert statuses(single) == Counter({Status.VERZONDEN: 1})
+
+
+# What a recipient never got
+
+
+@pytest.mark.parametrize("first_answer", ["550 5.1.1 unknown", "451 later"])
+def test_what_never_arrived_is_told_with_the_next_news(
+    town: Town, weeks: Weeks, papers: Papers, first_answer: str
+) -> None:
+    """Once, in one mail: also when the first one still waits."""
+    sink = Sink(answers={ZAKEN: [first_answer, "250 OK"]})
+    week = [moment(one) for one in weeks.weeks]
+    with smtp(sink, papers) as port:
+        town.by_smtp(port, papers)
+        post(town, week[0] + timedelta(hours=2))
+        assert ZAKEN not in sink.recipients
+        assert drafts_due(town, week[0] + timedelta(hours=2)) == []  # nothing newer: no second one of its own accord
+        play(town, weeks, 2)
+        play(town, weeks, 3)
+        assert ZAKEN in drafts_due(town, week[2] + timedelta(hours=2))
+        post(town, week[2] + timedelta(hours=2))
+        post(town, week[2] + timedelta(days=2))
+    (told,) = [words(content) for recipient, content in sink.taken if recipient == ZAKEN]
+    assert "Dit is de eerste mail over deze controle." in told
+    ended = Status.GEWEIGERD if first_answer.startswith("5") else Status.VERVANGEN
+    assert [one.status for one in outbox(town).listed(99) if one.recipient == ZAKEN] == [Status.VERZONDEN, ended]
+
+
+def drafts_due(town: Town, at: datetime) -> list[str]:
+    return [draft.recipient for draft in drafts_of(town.municipality, at).due]
+
+
+def test_a_waiting_mail_that_is_being_sent_is_not_replaced(town: Town, weeks: Weeks, papers: Papers) -> None:
+    write_due(town.municipality, moment(weeks.weeks[0]) + timedelta(hours=2))
+    play(town, weeks, 2)
+    play(town, weeks, 3)
+    at, municipality = moment(weeks.weeks[2]) + timedelta(hours=2), town.municipality
+    found = {draft.recipient: draft for draft in drafts_of(municipality, at).due}
+    (waiting,) = [one for one in outbox(town).listed(99) if one.recipient == ZAKEN]
+    assert found[ZAKEN].last.waiting == waiting
+    assert outbox(town).claim(waiting, "een ander", at)
+    written, _ = write_due(municipality, at)
+    assert written == len(found)  # what was claimed is under way: the next mail goes on from there
+    assert [one.status for one in outbox(town).listed(99) if one.recipient == ZAKEN] == [Status.KLAAR, Status.BEZIG]
+    stale = NewMail("eigenaar", ZAKEN, 999, "<stale@x.example>", at, "x", b"x", {})
+    assert not outbox(town).add(stale, waiting)
 
 
 # What came back, and what a person does

@@ -19,6 +19,7 @@ from packs import contents, play, repacked
 from typer.testing import CliRunner
 
 from kmgb.cli.main import app
+from kmgb.errors import ReportError
 from kmgb.report.pack.forms import Forms, form_names
 from kmgb.report.pack.tables import TABLES
 from kmgb.run.pack.export import Exported, Request, export_pack
@@ -124,6 +125,48 @@ def moved(column: str, by: int) -> Callable[[pl.DataFrame], pl.DataFrame]:
     return change
 
 
+def other(column: str, text: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """The last cell of a column of texts is another text."""
+
+    def change(frame: pl.DataFrame) -> pl.DataFrame:
+        last = pl.int_range(pl.len()) == pl.len() - 1
+        return frame.with_columns(pl.when(last).then(pl.lit(text)).otherwise(column).alias(column))
+
+    return change
+
+
+def later(column: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Every moment of a column is a minute later."""
+    return lambda frame: frame.with_columns(pl.col(column) + pl.duration(minutes=1))
+
+
+def nothing(column: str, text: str | None = None) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """The first cell is empty, or a text that kmgb never writes."""
+
+    def change(frame: pl.DataFrame) -> pl.DataFrame:
+        first = pl.int_range(pl.len()) == 0
+        empty = pl.lit(text).cast(frame.schema[column])
+        return frame.with_columns(pl.when(first).then(empty).otherwise(column).alias(column))
+
+    return change
+
+
+def in_quarantine(runs: pl.DataFrame) -> pl.DataFrame:
+    """A run that judged nothing has an outcome."""
+    this = pl.col("status") == "quarantaine"
+    return runs.with_columns(pl.when(this).then(100).otherwise("total").cast(pl.Int64).alias("total"))
+
+
+def one_more(group: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """The first count of a group is one more."""
+
+    def change(counts: pl.DataFrame) -> pl.DataFrame:
+        this = (pl.col("groep") == group) & ((pl.col("groep") == group).cum_sum() == 1)
+        return counts.with_columns(pl.col("aantal") + this.cast(pl.Int64))
+
+    return change
+
+
 def more_severe(counts: pl.DataFrame) -> pl.DataFrame:
     """One finding more of one severity in one run."""
     this = (pl.col("run_id") == 2) & (pl.col("groep") == "ernst") & (pl.col("naam") == "hoog")
@@ -133,6 +176,36 @@ def more_severe(counts: pl.DataFrame) -> pl.DataFrame:
 def test_what_was_not_touched_stays_whole(written: Exported, tmp_path: Path) -> None:
     same = repacked(written.path, tmp_path / "zelfde.zip", lambda files: None, sums=True)
     assert verify_pack(same).faults == ()
+
+
+@pytest.mark.parametrize(("before", "behind"), [(b"x", b""), (b"", b"x"), (b"PK", b"\0" * 40)])
+def test_nothing_hides_before_or_behind_a_pack(written: Exported, tmp_path: Path, before: bytes, behind: bytes) -> None:
+    path = tmp_path / "meer.zip"
+    path.write_bytes(before + written.path.read_bytes() + behind)
+    (fault,) = verify_pack(path).faults
+    assert fault in (
+        "er staat iets voor of achter het pakket in het bestand.",
+        "geweigerd: het zipbestand is beschadigd of afgebroken.",
+    )
+
+
+def test_a_comment_in_the_zip_is_no_part_of_a_pack(written: Exported, tmp_path: Path) -> None:
+    path = tmp_path / "meer.zip"
+    path.write_bytes(written.path.read_bytes())
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"gelezen en akkoord"
+    assert verify_pack(path).faults == ("er staat iets voor of achter het pakket in het bestand.",)
+
+
+def test_a_disk_that_is_full_accuses_no_pack(written: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, mode: str = "r", **_: object) -> io.RawIOBase:
+        stream = io.FileIO("/dev/full", "w") if mode == "wb" else real(self, mode)
+        return stream  # type: ignore[return-value]
+
+    real = Path.open
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(ReportError, match="TMPDIR"):
+        verify_pack(written.path)
 
 
 @pytest.mark.parametrize(
@@ -148,8 +221,23 @@ def test_what_was_not_touched_stays_whole(written: Exported, tmp_path: Path) -> 
         (without(MANIFEST), "manifest.json ontbreekt."),
         (put(MANIFEST, b"{}"), "manifest.json is geen manifest van een bewijspakket."),
         (replaced(MANIFEST, b'"totaal"', b'"totalen"'), "manifest.json is geen manifest van een bewijspakket."),
+        (replaced(MANIFEST, b'"eerste_regel": ', b'"eerste_regel": 9' + b"9" * 40), "manifest.json is geen manifest"),
+        (replaced(MANIFEST, b'"eerste_regel": ', b'"eerste_regel": -'), "manifest.json is geen manifest"),
     ],
-    ids=["csv", "parquet", "readme", "sums", "row", "absent", "extra", "no manifest", "other", "shape"],
+    ids=[
+        "csv",
+        "parquet",
+        "readme",
+        "sums",
+        "row",
+        "absent",
+        "extra",
+        "no manifest",
+        "other",
+        "shape",
+        "huge",
+        "below nought",
+    ],
 )
 def test_a_change_shows_by_its_sum(written: Exported, tmp_path: Path, change: Change, said: str) -> None:
     faults = verify_pack(repacked(written.path, tmp_path / "x.zip", change)).faults
@@ -172,13 +260,30 @@ def test_a_change_shows_by_its_sum(written: Exported, tmp_path: Path, change: Ch
         (lines(lambda all_: [all_[0], *all_[2:]]), "audit/audit.jsonl: regel 2 sluit niet aan"),
         (replaced(AUDIT, b"klopt", b"hapert"), r"audit/audit.jsonl: regel \d sluit niet aan"),
         (table("audit", moved("line", 1)), "audit: de tabel zegt iets anders dan audit/audit.jsonl."),
-        (table("documenten", lambda rows: rows.head(1)), r"documenten: [\w/]+\.\w+ staat niet in de lijst\."),
+        (table("documenten", lambda rows: rows.head(1)), r"documenten: '[\w/.-]+' staat niet in de lijst\."),
         (table("tellingen", more_severe), "run 2: volgens de bevindingen 2 hoog, volgens de run 3."),
         (table("bevindingen", moved("closed_run", -1)), r"bevinding \d "),
         (table("bevindingen", moved("opened_run", 3)), r"bevinding \d heeft "),
         (table("bevindingen", lambda rows: rows.head(rows.height - 1)), r"bevinding \d heeft een versie en is er niet"),
         (table("versies", lambda rows: rows.head(rows.height - 1)), r"bevinding \d heeft bij haar opening geen versie"),
         (table("onbekend", lambda rows: rows.clear()), r"run 4: volgens de bevindingen 3 afwijkend, volgens de run 2"),
+        (table("bevindingen", other("severity", "laag")), r"bevinding \d heeft een andere severity dan haar laatste versie"),
+        (table("bevindingen", other("cause", "onderweg")), r"bevinding \d heeft een andere cause dan haar laatste versie"),
+        (table("bevindingen", later("first_seen")), r"bevinding \d heeft in first_seen een ander moment"),
+        (table("bevindingen", later("closed")), r"bevinding \d heeft in closed een ander moment"),
+        (table("versies", later("since")), r"bevinding \d heeft een versie met een ander moment"),
+        (table("runs", lambda rows: pl.concat([rows, rows.head(1)])), r"runs: 2 rijen staan er meer dan eens\."),
+        (table("runs", nothing("run_id")), r"runs: \d rijen hebben geen run_id\."),
+        (table("runs", nothing("status", "x")), r"run \d: "),
+        (table("runs", in_quarantine), r"runs: 1 runs in quarantaine hebben een uitkomst"),
+        (table("tellingen", lambda rows: pl.concat([rows, rows.tail(1)])), r"tellingen: 2 rijen staan er meer dan eens\."),
+        (table("tellingen", one_more("oorzaken")), r"run \d: volgens de bevindingen \d \w+, volgens de run \d"),
+        (table("velden", moved("run_id", 900)), r"velden: run_id noemt 1 keer iets dat niet in runs staat\."),
+        (table("besluiten", lambda rows: rows.clear()), r"onderdrukkingen: decision noemt \d keer iets"),
+        (table("aanleveringen", lambda rows: rows.clear()), r"runs: distributie_id noemt \d keer iets"),
+        (table("runs", other("veldtoewijzing", "0" * 64)), r"runs: veldtoewijzing noemt 1 keer iets dat niet in documenten"),
+        (put("csv/runs.csv", b"\xff\xfe"), r"csv/runs.csv telt|runs: ten minste"),
+        (lines(lambda found: [b"[" * 200_000 + b"\n", *found]), r"audit|de inhoud is niet na te gaan"),
         (table("runs", moved("opened", 1)), "run 2: opened is volgens de run 4, volgens de bevindingen 3."),
         (table("runs", moved("total", 1)), "run 2: het manifest noemt andere aantallen"),
         (replaced(MANIFEST, b'"totaal":0', b'"totaal":1'), "run 1: het manifest noemt andere aantallen"),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from kmgb.catalogue.fields import SEVERITIES
-from kmgb.cli.output import opened, say, show_table
+from kmgb.cli.output import LARGEST, opened, say, show_table
 from kmgb.errors import KmgbError, nearest
 from kmgb.report.causes import CAUSES
 from kmgb.run.decide import ClusterToday, cluster_today, in_last_runs
@@ -24,8 +24,10 @@ app = typer.Typer(
     help="Besluiten over bevindingen. De nummers van bevindingen staan in: kmgb history show", no_args_is_help=True
 )
 
-_Findings = Annotated[list[int], typer.Argument(help="nummers van bevindingen")]
-_SomeFindings = Annotated[list[int] | None, typer.Argument(help="nummers van bevindingen; leeg bij een cluster")]
+_Findings = Annotated[list[int], typer.Argument(max=LARGEST, help="nummers van bevindingen")]
+_SomeFindings = Annotated[
+    list[int] | None, typer.Argument(max=LARGEST, help="nummers van bevindingen; leeg bij een cluster")
+]
 _Cluster = Annotated[
     str,
     typer.Option("--cluster", metavar="RUN/NUMMER", help="alle bevindingen van een cluster: kmgb history clusters RUN"),
@@ -48,7 +50,9 @@ def accept(
     reden: Annotated[str, typer.Option("--reden", help="waarom dit zo mag blijven")],
     tot: Annotated[datetime, typer.Option("--tot", formats=["%Y-%m-%d", "%d-%m-%Y"], help="tot en met deze dag")],
     door: _Who,
-    bevindingen: Annotated[list[int] | None, typer.Argument(help="nummers; leeg bij een cluster of patroon")] = None,
+    bevindingen: Annotated[
+        list[int] | None, typer.Argument(max=LARGEST, help="nummers; leeg bij een cluster of patroon")
+    ] = None,
     cluster: _Cluster = "",
     afnemer: _Afnemer = "",
     entity: _Entity = "",
@@ -98,7 +102,7 @@ def preview(
 @app.command(name="intrekken", help="Trek een acceptatie in.")
 def withdraw(
     context: typer.Context,
-    besluit: Annotated[int, typer.Argument(help="nummer van het besluit")],
+    besluit: Annotated[int, typer.Argument(max=LARGEST, help="nummer van het besluit")],
     reden: Annotated[str, typer.Option("--reden", help="waarom")],
     door: _Who,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,7 @@ from kmgb.run.pack.verify import verify_pack
 
 WHOLE, NOT_WHOLE = 0, 3
 _DAY = ["%Y-%m-%d"]
+_SUM = re.compile(r"[0-9a-f]{64}")
 _BEGIN = datetime(2000, 1, 1)  # noqa: DTZ001 - a day, in no zone
 
 
@@ -77,18 +79,24 @@ def export(
 def verify(
     pakket: Annotated[Path, typer.Argument(help="het bewijspakket (zip)")],
     manifest_sha256: Annotated[
-        str, typer.Option("--manifest-sha256", help="de som die bij het maken is getoond en in het auditlog staat")
-    ] = "",
+        str | None,
+        typer.Option("--manifest-sha256", help="de som die bij het maken is getoond en in het auditlog staat"),
+    ] = None,
 ) -> None:
     """Say what is wrong with the pack, or that it is whole. Exit 3 when anything is."""
-    verdict = verify_pack(pakket, manifest_sha256)
+    given = None if manifest_sha256 is None else manifest_sha256.strip().lower()
+    if given is not None and not _SUM.fullmatch(given):
+        raise KmgbError(
+            "--manifest-sha256 is geen sha256: 64 cijfers en letters a tot en met f. Zoek haar op in het auditlog."
+        )
+    verdict = verify_pack(pakket, given or "")
     for fault in verdict.faults:
         fail(f"{pakket.name}: {fault}")
     if verdict.faults:
         raise typer.Exit(NOT_WHOLE)
     say(f"{pakket.name} is heel: {verdict.files} bestanden, {verdict.runs} runs, {verdict.findings} bevindingen.")
     say(f"sha256 van manifest.json: {verdict.manifest_sha256}")
-    if not manifest_sha256:
+    if given is None:
         say("Vergelijk deze som met het auditlog, of geef haar mee met --manifest-sha256: anders blijkt niet dat het")
         say("manifest zelf nog is wat het was.")
     raise typer.Exit(WHOLE)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from kmgb.cli.output import current_user, fail, opened, say, show_table
+from kmgb.cli.output import LARGEST, current_user, fail, opened, say, show_table
 from kmgb.errors import MailError
 from kmgb.report.figures import plural
 from kmgb.run.mail_bounces import note_bounces
@@ -30,7 +30,7 @@ _ENDED = {
     Status.MISLUKT: ("niet verzonden, en er volgt geen poging meer", "niet verzonden, en er volgt geen poging meer"),
     Status.ONZEKER: ("onzeker", "onzeker"),
 }
-Nummer = Annotated[int, typer.Argument(min=1, help="nummer van het bericht, zie kmgb mail list")]
+Nummer = Annotated[int, typer.Argument(min=1, max=LARGEST, help="nummer van het bericht, zie kmgb mail list")]
 
 
 @app.command(name="voorbeeld", help="Toon wat er nu gemaild zou worden en aan wie; verzendt niets.")

@@ -7,6 +7,7 @@ evidence that does not hold, 130 interrupted; anything else is a bug and keeps i
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -74,9 +75,19 @@ def settings_file(
     context.obj = instellingen
 
 
+def _check_readable(words: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 can be written nowhere. Raises: KmgbError."""
+    for place, word in enumerate(words, 1):
+        if any("\ud800" <= sign <= "\udfff" for sign in word):
+            raise KmgbError(
+                f"Woord {place} van de opdracht is geen UTF-8. Stel de terminal in op UTF-8 en herhaal haar."
+            )
+
+
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
+        _check_readable(sys.argv[1:])
         app()
     except KmgbError as error:
         fail(str(error))

@@ -29,6 +29,10 @@ def opened(context: typer.Context) -> Municipality:
     return Municipality(load_settings(Path(context.obj) if context.obj else None))
 
 
+# The largest number that a run, finding, decision or message can have.
+LARGEST = 2**31 - 1
+
+
 def current_user() -> str:
     """Who runs this program. Raises: KmgbError where the system does not know."""
     try:

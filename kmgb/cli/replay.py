@@ -15,7 +15,7 @@ _NOT_AGAIN = "Oorzaken, ernst en volgende stappen zijn niet opnieuw bepaald: zij
 
 def replay_runs(municipality: Municipality, numbers: Sequence[str], entities: Sequence[str]) -> int:
     """Say of every run whether it gives the same figure again; the exit code. Raises: KmgbError on a wrong number."""
-    wrong = [number for number in numbers if not number.isdecimal()]
+    wrong = [number for number in numbers if not number.isdecimal() or len(number) > 9]
     if wrong or not numbers or entities:
         what = f"{wrong[0]!r} is geen nummer van een run." if wrong else "Noem nummers van runs, en geen entiteit."
         raise KmgbError(f"{what} Bijvoorbeeld: kmgb check --replay 12. De nummers toont: kmgb history list")

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _LATER = "Er is niets verzonden; kmgb probeert het later opnieuw."
 _CODE = re.compile(r"[A-Za-z]{1,60}")
+# By these a server says that it has not begun (RFC 9110, 15.5.9 and 15.6.4; RFC 6585, 4). Any other fault of a server
+# may have come from behind the gateway, after the message was taken.
 _BUSY = (408, 429, 503)
 _LIBRARIES = ("httpx2", "httpcore2")
 
@@ -126,12 +128,10 @@ class GraphWay:
         status, place = response.status_code, self._bron.place
         if status == 202:
             return Outcome(Ending.TAKEN)
-        asked_for = response.headers.get("retry-after", "")
-        if status in _BUSY or (status >= 500 and asked_for):
-            wait = timedelta(seconds=asked_wait(asked_for))
+        if status in _BUSY:
+            wait = timedelta(seconds=asked_wait(response.headers.get("retry-after", "")))
             return Outcome(Ending.NOT_NOW, f"de gateway heeft het te druk (HTTP {status})", wait)
         if status >= 500:
-            # Behind the gateway the message may have been taken before this was said.
             reason = f"de gateway antwoordt met een fout (HTTP {status}); of het bericht weg is, is niet bekend"
             return Outcome(Ending.UNKNOWN, reason)
         if status == 401 and self._token is None:

@@ -155,6 +155,9 @@ def _context(mail: Mail) -> ssl.SSLContext:
 def _tls_fault(mail: Mail, error: ssl.SSLError) -> MailError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return MailError(f"{mail.smtp}: {certificate_fault(error, 'smtp', '[mail]')}")
+    if error.reason == "WRONG_VERSION_NUMBER":
+        what = "de server spreekt op deze poort geen TLS vanaf het begin. Gebruik smtp:// (STARTTLS), of poort 465."
+        return MailError(f"{mail.smtp}: {what}")
     what = "een beveiligde verbinding komt niet tot stand. Vraag de beheerder om TLS 1.2 of 1.3, en controleer 'smtp'."
     return MailError(f"{mail.smtp}: {what}")
 

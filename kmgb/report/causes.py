@@ -10,18 +10,18 @@ CAUSES: Mapping[str, Words] = {
     "veldtoewijzing": Words(
         "veldtoewijzing",
         "Eén kolom verschilt in bijna alle rijen: niet de gegevens zijn fout, maar de koppeling van kolom en veld.",
-        "Kies in de veldtoewijzing de juiste kolom, codes of schrijfwijze, en herhaal de controle. Tot dan zegt dit "
+        "Kies in de veldtoewijzing de juiste kolom, codes of schrijfwijze, en herhaal de controle. Tot dan zegt het "
         "veld niets.",
     ),
     "niet_verzonden": Words(
         "niet verzonden",
         "De wijziging is niet naar de applicatie gestuurd.",
-        "Laat deze sleutels herzenden en ga na waarom de distributie niets stuurde (abonnement of afnemersindicatie).",
+        "Laat de sleutels herzenden en ga na waarom de distributie niets stuurde (abonnement of afnemersindicatie).",
     ),
     "niet_ontvangen": Words(
         "niet ontvangen",
         "De wijziging is wel verstuurd, maar niet in de applicatie verwerkt.",
-        "Laat deze sleutels herzenden en zoek in het berichtenlog van de applicatie op wat er misging.",
+        "Laat de sleutels herzenden en zoek in het berichtenlog van de applicatie op wat er misging.",
     ),
     "formaat": Words(
         "formaat",
@@ -61,7 +61,7 @@ _STEPS: Mapping[str, Words] = {
     "herzenden": Words(
         "herzenden",
         "beheerder van de distributie",
-        "Laat deze sleutels herzenden (lijst: kmgb herzenden export).",
+        "Laat de sleutels herzenden (lijst: kmgb herzenden export).",
     ),
     "herstellen_distributie": Words(
         "herstellen in de distributie",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,11 @@ from typing import Any
 
 from kmgb.report.figures import number, plural
 from kmgb.report.week import Counts
+
+_SIGNALS = {
+    "ontbreekt": ("aanlevering ontbreekt", "aanleveringen ontbreken"),
+    "norm": ("norm niet gehaald", "normen niet gehaald"),
+}
 
 
 class Audience(StrEnum):
@@ -25,12 +31,19 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signaal:
-    """Something about a delivery or a norm that a mail must say once. `key` tells it from the same on another day."""
+    """Something about a delivery or a norm that a mail must say once. `key` tells it from the same on another day; it
+    begins with its sort: quarantaine, ontbreekt or norm.
+    """
 
     key: str
     afnemer: str
     entity_label: str
     zin: str
+
+    @property
+    def soort(self) -> str:
+        """quarantaine, ontbreekt or norm."""
+        return self.key.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +98,22 @@ class AfnemerNews:
     @property
     def doen(self) -> str:
         """What to do, in one sentence: of what cannot be compared first, then where the most critical is."""
-        if any(one.quarantaine for one in self.controles):
+        sorts = {one.soort for one in self.signalen}
+        if "quarantaine" in sorts or any(one.quarantaine for one in self.controles):
             return "Beoordeel de aanlevering in quarantaine, of vraag om een nieuwe: tot dan is niets vergeleken."
-        if self.signalen:
-            return "Vraag de leverancier om de aanlevering, of bespreek de norm die niet gehaald wordt."
         heaviest = max(self.controles, key=lambda one: (one.counts.kritiek, one.counts.open), default=None)
-        return heaviest.doen if heaviest is not None and heaviest.counts.open else "Nu niets."
+        said = ["Vraag de leverancier om de aanlevering."] if "ontbreekt" in sorts else []
+        said += [heaviest.doen] if heaviest is not None and heaviest.counts.open and heaviest.doen else []
+        said += ["Bespreek hoe de norm weer gehaald wordt."] if "norm" in sorts and not said else []
+        return " ".join(said) or "Nu niets."
 
 
 @dataclass(frozen=True, slots=True)
 class MailPage:
     """One mail. `plaats` is where all reports are; `link`: places are addresses, else they are files.
 
-    `covers` is what the next mail to this recipient needs to know of this one.
+    `nieuwe_signalen` are the sorts of what is new beside findings (`Signaal.soort`). `covers` is what the next mail to
+    this recipient needs to know of this one.
     """
 
     voor: Audience
@@ -105,7 +121,7 @@ class MailPage:
     afnemers: tuple[AfnemerNews, ...]
     plaats: str
     link: bool
-    nieuwe_signalen: int = 0
+    nieuwe_signalen: tuple[str, ...] = ()
     covers: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -133,12 +149,18 @@ class MailPage:
         return f"{self._news()}; {said}."
 
     def _news(self) -> str:
-        counts = [controle.counts for controle in self.controles]
+        counts, told = [controle.counts for controle in self.controles], Counter(self.nieuwe_signalen)
         fresh, back = sum(one.nieuw for one in counts), sum(one.teruggekeerd for one in counts)
-        parts = [f"{number(fresh)} nieuw", *([f"{number(back)} teruggekeerd"] if back else [])]
-        refused = sum(controle.quarantaine for controle in self.controles)
+        graver = sum(controle.kritieker for controle in self.controles)
+        refused = sum(controle.quarantaine for controle in self.controles) or told["quarantaine"]
+        parts = [f"{number(back)} teruggekeerd"] if back else []
+        parts += [f"{number(graver)} kritiek geworden"] if graver else []
         parts += [f"{number(refused)} in quarantaine"] if refused else []
-        return ", ".join(parts)
+        parts += (
+            [plural(told["ontbreekt"], "aanlevering ontbreekt", "aanleveringen ontbreken")] if told["ontbreekt"] else []
+        )
+        parts += [plural(told["norm"], "norm niet gehaald", "normen niet gehaald")] if told["norm"] else []
+        return ", ".join([*([f"{number(fresh)} nieuw"] if fresh or not parts else []), *parts])
 
 
 def _grave(count: int) -> str:

@@ -13,8 +13,16 @@ import polars as pl
 from kmgb.catalogue.fields import Catalogue
 from kmgb.report.causes import advice
 from kmgb.report.mail import AfnemerNews, Audience, ControleNews, MailPage, Signaal
-from kmgb.report.tally import COLUMN, COSMETIC, UNDER_WAY
-from kmgb.report.week_counts import CRITICAL, count_controles, decided_findings
+from kmgb.report.tally import ACCEPTED, COLUMN, COSMETIC, UNDER_WAY, WRONG, parted
+from kmgb.report.week_counts import (
+    CRITICAL,
+    count_controles,
+    decided_findings,
+    new_columns,
+    not_accepted,
+    opened_since,
+    with_decisions,
+)
 from kmgb.store.runs import QUARANTINE, History, StoredRun
 from kmgb.store.weekly import Weekly
 
@@ -43,6 +51,8 @@ class News:
         self._runs = {(run.afnemer, run.entity): run for run in history.as_of(moment=made) if run.afnemer in titles}
         self._weekly = _Once(history.weekly(made))
         self._decided = decided_findings(self._weekly, self._runs)
+        # What was accepted is no news, and asks nothing of anybody.
+        self._left = not_accepted(with_decisions(self._weekly.standing(), self._decided.values()))
         self._known: dict[tuple[Names, int], ControleNews] = {}
         self._refused = tuple(self._refusals())
 
@@ -60,7 +70,7 @@ class News:
             afnemers=tuple(self._afnemers(runs, told, signals)),
             plaats=place,
             link=link,
-            nieuwe_signalen=len(set(keys) - set(covers.get("signals", ()))),
+            nieuwe_signalen=tuple(key.partition("/")[0] for key in keys if key not in covers.get("signals", ())),
             covers={
                 "runs": {**told, **{_written(names): run.id for names, run in runs.items()}},
                 "signals": list(keys),
@@ -99,8 +109,7 @@ class News:
         decided = {names: self._decided[names]} if names in self._decided else {}
         counts = count_controles(self._weekly, {names: run}, decided, since)[names]
         started, graver = self._turned(names, before, run.id)
-        open_ = self._weekly.standing().filter(afnemer=run.afnemer, entity=run.entity)
-        fresh = open_.filter(pl.col("opened") > since.astimezone(UTC).replace(tzinfo=None))
+        open_ = self._left.filter(afnemer=run.afnemer, entity=run.entity)
         return ControleNews(
             afnemer=run.afnemer,
             titel=self._titles[run.afnemer],
@@ -109,21 +118,23 @@ class News:
             run_id=run.id,
             counts=replace(counts, nieuw=counts.nieuw + started),
             kritieker=graver,
-            velden=fresh.filter(pl.col("cause") == COLUMN, pl.col("kind") != COSMETIC)["field"].n_unique(),
+            velden=new_columns(open_, since).height,
             eerste=not before,
             quarantaine=run.status == QUARANTINE,
-            doen=_to_do(fresh) or _to_do(open_),
+            doen=_to_do(opened_since(open_, since)) or _to_do(open_),
         )
 
     def _turned(self, names: Names, before: int, run_id: int) -> tuple[int, int]:
         """Of what stood before: how many count only since then, and how many others have become critical."""
         if not before or before == run_id:
             return 0, 0
-        turned = self._weekly.turned(names, before, run_id).filter(_counts("kind_now", "cause_now"))
-        grave = pl.col("severity_now") == CRITICAL
-        counted = turned.filter(_counts("kind", "cause"))
-        graver = counted.filter(grave, pl.col("severity") != CRITICAL)
-        return _sum(turned) - _sum(counted), _sum(graver)
+        started, graver = _turned(self._weekly.turned(names, before, run_id))
+        held = self._decided.get(names)
+        if held is not None:
+            accepted = parted(held).filter(pl.col("part") == ACCEPTED)["id"].to_list()
+            less = _turned(self._weekly.turned(names, before, run_id, accepted))
+            started, graver = started - less[0], graver - less[1]
+        return started, graver
 
     def _refusals(self) -> Iterable[Signaal]:
         """The deliveries in quarantine that the newest runs had before them."""
@@ -148,12 +159,20 @@ class _Once(Weekly):
         return super().standing()
 
 
-def _to_do(findings: pl.DataFrame) -> str:
+def _turned(turned: pl.DataFrame) -> tuple[int, int]:
+    """How many of these count only now, and how many others have become critical."""
+    now = turned.filter(_counts("kind_now", "cause_now"))
+    counted = now.filter(_counts("kind", "cause"))
+    graver = counted.filter(pl.col("severity_now") == CRITICAL, pl.col("severity") != CRITICAL)
+    return _sum(now) - _sum(counted), _sum(graver)
+
+
+def _to_do(left: pl.DataFrame) -> str:
     """What most of these ask, the critical first."""
-    counted = findings.filter(_counts("kind", "cause"))
+    counted = left.filter(pl.col("part").is_in([WRONG, COLUMN]))
     grave = counted.filter(severity=CRITICAL)
-    by = (grave if grave.height else counted).group_by("kind", "cause", "next_step").agg(pl.col("count").sum())
-    most = by.sort("count", "kind", "cause", "next_step", descending=[True, False, False, False]).head(1)
+    by = (grave if grave.height else counted).group_by("kind", "cause", "next_step").agg(pl.col("left").sum())
+    most = by.sort("left", "kind", "cause", "next_step", descending=[True, False, False, False]).head(1)
     return next((advice(kind, cause, step) for kind, cause, step, _ in most.iter_rows()), "")
 
 

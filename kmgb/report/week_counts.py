@@ -34,7 +34,7 @@ def count_controles(
     weekly: Weekly, stored: Mapping[Names, StoredRun], decided: Mapping[Names, pl.DataFrame], since: datetime
 ) -> dict[Names, Counts]:
     """The counts of every controle of these runs. `since` begins the week that ends at the moment of `weekly`."""
-    standing = _with_decisions(weekly.standing(), decided.values())
+    standing = with_decisions(weekly.standing(), decided.values())
     # What was under way or only written otherwise did not count as open either.
     closed = weekly.closed(since).filter(pl.col("kind") != COSMETIC, pl.col("cause") != UNDER_WAY)
     open_by, closed_by = _by_names(standing), _by_names(closed)
@@ -81,7 +81,7 @@ def _point(counted: pl.DataFrame, end: datetime, zone: str) -> TrendPoint:
     return TrendPoint(day, *(int(value) for value in sums.row(0)))
 
 
-def _with_decisions(standing: pl.DataFrame, decided: Iterable[pl.DataFrame]) -> pl.DataFrame:
+def with_decisions(standing: pl.DataFrame, decided: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Columns added: `part`, `accepted`, `reported`."""
     frames = [_decided_counts(frame) for frame in decided if frame.height]
     if frames:
@@ -109,14 +109,11 @@ def _decided_counts(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _counts(lines: pl.DataFrame, closed: pl.DataFrame, moment: datetime, since: datetime) -> Counts:
-    begin = since.astimezone(UTC).replace(tzinfo=None)
-    left = lines.with_columns(left=pl.col("count") - pl.col("accepted")).filter(pl.col("left") > 0)
+    left = not_accepted(lines)
     wrong, column = left.filter(pl.col("part") == WRONG), left.filter(pl.col("part") == COLUMN)
     grave = pl.col("severity") == CRITICAL
-    fresh = wrong.filter(pl.col("opened") > begin)
-    # A few rows of a column that is wrong as a whole since this week were wrong before.
-    late = pl.col("left").filter(pl.col("opened") > begin).sum() * 2 > pl.col("left").sum()
-    columns = column.group_by("field").agg(late.alias("late")).filter("late")
+    fresh = opened_since(wrong, since)
+    columns = new_columns(left, since)
     # A column that is no longer wrong as a whole is one thing solved, as it was one thing wrong.
     gone = closed.filter(pl.col("cause") == COLUMN, ~pl.col("field").is_in(column["field"].implode()))
     single = closed.filter(pl.col("cause") != COLUMN)
@@ -135,6 +132,23 @@ def _counts(lines: pl.DataFrame, closed: pl.DataFrame, moment: datetime, since: 
         vervallen=int(single.filter(solved=0)["count"].sum()),
         oudste=max(age, 0),
     )
+
+
+def not_accepted(lines: pl.DataFrame) -> pl.DataFrame:
+    """What is left of counts with decisions, as `left`; no line without any."""
+    return lines.with_columns(left=pl.col("count") - pl.col("accepted")).filter(pl.col("left") > 0)
+
+
+def opened_since(lines: pl.DataFrame, since: datetime) -> pl.DataFrame:
+    """The lines that came after a moment."""
+    return lines.filter(pl.col("opened") > since.astimezone(UTC).replace(tzinfo=None))
+
+
+def new_columns(left: pl.DataFrame, since: datetime) -> pl.DataFrame:
+    """The columns that are wrong as a whole since a moment: a few of their rows were wrong before. Columns: field."""
+    late = pl.col("left").filter(pl.col("opened") > since.astimezone(UTC).replace(tzinfo=None)).sum()
+    column = left.filter(pl.col("part") == COLUMN)
+    return column.group_by("field").agg((late * 2 > pl.col("left").sum()).alias("late")).filter("late").select("field")
 
 
 def _sum(lines: pl.DataFrame) -> int:

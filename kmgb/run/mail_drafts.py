@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from kmgb.arrival.watch import states
@@ -15,19 +16,19 @@ from kmgb.report.week import Role
 from kmgb.report.week_words import week_name
 from kmgb.run.municipality import Municipality
 from kmgb.run.norms import NOT_MET, norm_lines
-from kmgb.store.outbox import Outbox
+from kmgb.store.outbox import Last, Outbox, StoredMail
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """One mail that could be made. `due`: there is something in it that this recipient does not know.
 
-    `previous` is the number of the message before it; `page` tells what came after the last one that was told.
+    `page` tells what came after the message that was told last: what was refused, came back or still waits is in it.
     """
 
     voor: Audience
     recipient: str
-    previous: int
+    last: Last
     page: MailPage
     due: bool
 
@@ -46,7 +47,7 @@ class Drafts:
 
 
 def drafts_of(municipality: Municipality, now: datetime, afnemer: str | None = None) -> Drafts:
-    """The mails of this moment, of all applications or with `afnemer` those to its owner.
+    """The mails of this moment, of all applications or with `afnemer` the one that its owner gets.
 
     A gegevensbeheerder gets one mail about everything, and not another as the owner of something. A manager gets
     one a calendar week, when anything was checked since. Raises: KmgbError.
@@ -61,8 +62,8 @@ def drafts_of(municipality: Municipality, now: datetime, afnemer: str | None = N
     wanted = [(Audience.GEGEVENSBEHEERDER, address, everything) for address in stewards]
     wanted += [(Audience.MANAGER, address, applications) for address in managers]
     wanted += [(Audience.EIGENAAR, address, names) for address, names in owners.items() if address not in stewards]
-    if afnemer is not None:
-        wanted = [one for one in wanted if one[0] == Audience.EIGENAAR and afnemer in one[2]]
+    if afnemer is not None:  # an owner who is a steward as well gets the mail about everything
+        wanted = [one for one in wanted if one[0] != Audience.MANAGER and afnemer in owners.get(one[1], ())]
     news, outbox = _news(municipality, now), Outbox(municipality.history.engine)
     drafts = (_draft(municipality, news, outbox, *one, now) for one in wanted)
     return Drafts(tuple(draft for draft in drafts if draft.page.afnemers), tuple(remarks))
@@ -77,17 +78,20 @@ def _draft(
     afnemers: tuple[str, ...],
     now: datetime,
 ) -> Draft:
-    previous, told = outbox.last(voor, recipient)
-    covers = told.covers if told is not None else {}
+    last, zone = outbox.last(voor, recipient), municipality.settings.timezone
     role = Role.MANAGER if voor == Audience.MANAGER else Role.GEGEVENSBEHEERDER
-    place = _place(municipality, week_name(role))
-    page = news.page(voor, afnemers, covers, place, link=bool(municipality.settings.mail.link))
-    due = page.new
+    place, link = _place(municipality, week_name(role)), bool(municipality.settings.mail.link)
+    page = news.page(voor, afnemers, _covers(last.told), place, link=link)
+    # What was offered and not taken is not offered again by itself: only something newer makes another message.
+    due = news.page(voor, afnemers, _covers(last.tried), place, link=link).new
     if voor == Audience.MANAGER:
-        week = _week(now, municipality.settings.timezone)
-        checked = page.covers["runs"] != covers.get("runs")
-        due = checked and (told is None or _week(told.made, municipality.settings.timezone) != week)
-    return Draft(voor, recipient, previous, page, due)
+        checked = page.covers["runs"] != _covers(last.tried).get("runs")
+        due = checked and (last.tried is None or _week(last.tried.made, zone) != _week(now, zone))
+    return Draft(voor, recipient, last, page, due)
+
+
+def _covers(one: StoredMail | None) -> dict[str, Any]:
+    return one.covers if one is not None else {}
 
 
 def _week(moment: datetime, zone: str) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from datetime import datetime
 from email.headerregistry import Address
 from functools import cache
 
-from kmgb.errors import KmgbError, MailError
+from kmgb.errors import KmgbError, MailError, MailServerError
 from kmgb.fetch.secrets import secret
 from kmgb.notify.address import mailbox, sender
 from kmgb.notify.graph import open_graph
@@ -32,6 +32,8 @@ from kmgb.run.municipality import Municipality
 from kmgb.run.week import publish_week, week_report
 from kmgb.store.outbox import NewMail, Outbox, Status, StoredMail
 
+# So many messages that cannot be offered, and none that can, are a setting that is wrong.
+_ALL_ALIKE = 3
 log = logging.getLogger(__name__)
 
 # A template that changes is read again; compiling them for every mail takes longer than filling them.
@@ -50,7 +52,7 @@ def write_due(municipality: Municipality, now: datetime) -> tuple[int, Drafts]:
     if any(draft.voor == Audience.MANAGER for draft in found.due):
         week = week_report(municipality, now, Role.MANAGER)
         publish_week(municipality, week, municipality.settings.output)  # the page that their mail speaks of
-    return sum(outbox.add(_new(municipality, draft, now)) for draft in found.due), found
+    return sum(outbox.add(_new(municipality, draft, now), draft.last.waiting) for draft in found.due), found
 
 
 def send_due(municipality: Municipality, clock: Callable[[], datetime]) -> Counter[Status]:
@@ -96,6 +98,8 @@ def _offered(
     outbox: Outbox, way: Way, due: Sequence[StoredMail], own: Address, clock: Callable[[], datetime]
 ) -> Iterator[Status]:
     owner = f"{socket.gethostname()[:80]}:{os.getpid()}:{random.token_hex(4)}"
+    refused: list[tuple[StoredMail, MailError]] = []
+    went = False
     for one in due:
         if not outbox.claim(one, owner, clock()):
             continue
@@ -103,10 +107,22 @@ def _offered(
             outcome = way.send(one.content, own.addr_spec, one.recipient)
         except KmgbError as error:
             outbox.release(one, owner, str(error))
-            raise
+            if isinstance(error, MailServerError) or not isinstance(error, MailError):
+                raise
+            # A setting that is wrong, or this message alone: the next one will tell.
+            refused.append((one, error))
+            if not went and len(refused) == _ALL_ALIKE:
+                break
+            continue
+        went = True
         yield _noted(outbox, one, owner, outcome, clock())
         if outcome.closed:
-            return
+            break
+    if refused and not went:
+        raise refused[-1][1]
+    for one, why in refused:
+        if outbox.claim(one, owner, clock()):
+            yield outbox.later(one, owner, clock(), str(why))
 
 
 def _noted(outbox: Outbox, one: StoredMail, owner: str, outcome: Outcome, now: datetime) -> Status:
@@ -121,17 +137,17 @@ def _noted(outbox: Outbox, one: StoredMail, owner: str, outcome: Outcome, now: d
 
 def _new(municipality: Municipality, draft: Draft, now: datetime) -> NewMail:
     own, subject = _sender(municipality), subject_of(draft.page.onderwerp)
-    name = message_id(own, (draft.voor, draft.recipient, draft.previous, now.isoformat()))
+    name = message_id(own, (draft.voor, draft.recipient, draft.last.number, now.isoformat()))
     content = message(own, draft.recipient, subject, *rendered(municipality, draft), made=now, name=name)
     return NewMail(
         kind=draft.voor,
         recipient=draft.recipient,
-        previous=draft.previous,
+        previous=draft.last.number,
         message_id=name,
         made=now,
         subject=subject,
         content=content,
-        covers=dict(draft.page.covers),
+        covers={**draft.page.covers, "since": draft.last.told.id if draft.last.told is not None else 0},
     )
 
 

@@ -14,11 +14,11 @@ from kmgb.mapping.norm import Norm
 from kmgb.report.figures import COSMETIC, percent, plural
 from kmgb.report.week import NormLine
 from kmgb.run.municipality import Municipality
-from kmgb.store.runs import DONE, StoredRun
+from kmgb.store.runs import DONE, History, StoredRun
 
 MET, NOT_MET, UNKNOWN = "gehaald", "niet gehaald", "niet te bepalen"
 _ORDER = (NOT_MET, UNKNOWN, MET)
-_LOOKED_BACK = 60  # runs of a controle in which is sought since when a norm is not met
+_CHUNK = 60  # runs of a controle that are read at a time
 _WRONG = ("afwijkend", "leeg_in_applicatie", "leeg_in_bron", "ongeldig")
 
 
@@ -61,8 +61,8 @@ def _lines(
     norms += [(name, veld.norm) for name, veld in plan.velden.items() if veld.norm is not None]
     if not norms:
         return
-    runs = municipality.history.runs(mapping.naam, _LOOKED_BACK, entity=entity, status=DONE, until=moment)
-    known = municipality.catalogue[entity]
+    past = _Past(municipality.history, (mapping.naam, entity), moment)
+    newest, known = next(iter(past), None), municipality.catalogue[entity]
     for name, norm in norms:
         yield NormLine(
             naam=mapping.naam,
@@ -70,9 +70,9 @@ def _lines(
             entity_label=known.label,
             field=known[name].label if name else "",
             norm=_asked(norm),
-            werkelijk=_actual(_found(runs[0], name)) if runs else "nog niet vergeleken",
-            woord=_word(runs[0], name, norm) if runs else UNKNOWN,
-            sinds=_since(runs, name, norm, zone) if runs else None,
+            werkelijk=_actual(_found(newest, name)) if newest else "nog niet vergeleken",
+            woord=_word(newest, name, norm) if newest else UNKNOWN,
+            sinds=_since(past, newest, name, norm, zone) if newest else None,
         )
 
 
@@ -102,10 +102,37 @@ def _word(run: StoredRun, name: str, norm: Norm) -> str:
     return MET if enough and few else NOT_MET
 
 
-def _since(runs: list[StoredRun], name: str, norm: Norm, zone: ZoneInfo) -> date:
+class _Past:
+    """The runs of a controle that judged, the newest first, read only as far back as somebody looks."""
+
+    def __init__(self, history: History, names: tuple[str, str], until: datetime) -> None:
+        self._history, self._names, self._until = history, names, until
+        self._runs: list[StoredRun] = []
+        self._whole = False
+
+    def __iter__(self) -> Iterator[StoredRun]:
+        place = 0
+        while place < len(self._runs) or self._more():
+            yield self._runs[place]
+            place += 1
+
+    def _more(self) -> bool:
+        if self._whole:
+            return False
+        afnemer, entity = self._names
+        found = self._history.runs(afnemer, _CHUNK, entity=entity, status=DONE, until=self._until)
+        known = {run.id for run in self._runs}
+        fresh = [run for run in found if run.id not in known]
+        self._whole = len(found) < _CHUNK or not fresh
+        self._runs += fresh
+        self._until = found[-1].finished if found else self._until
+        return bool(fresh)
+
+
+def _since(past: _Past, newest: StoredRun, name: str, norm: Norm, zone: ZoneInfo) -> date:
     """The day of the oldest of the last runs that all said the same."""
-    word, first = _word(runs[0], name, norm), runs[0]
-    for run in runs:
+    word, first = _word(newest, name, norm), newest
+    for run in past:
         if _word(run, name, norm) != word:
             break
         first = run

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row, and_, func, insert, select
 
-from kmgb.errors import StoreError
+from kmgb.errors import KmgbError, StoreError
 from kmgb.store.database import from_sql, to_sql
 from kmgb.store.findings import chunks, opened_values
 from kmgb.store.schema import afwijking, besluit, versie
@@ -205,7 +205,9 @@ def pair_mac(values: Mapping[str, Value], vault: Vault) -> str:
 
 
 def end_of_day(day: date, zone: str) -> datetime:
-    """The first moment after a day on the clock of `zone`."""
+    """The first moment after a day on the clock of `zone`. Raises: KmgbError on a day out of all proportion."""
+    if not 1000 <= day.year < 9000:  # a moment in UTC must exist on both sides of it
+        raise KmgbError(f"{day} is geen dag waar kmgb iets mee kan. Noem een dag tussen 1000 en 9000.")
     following = day + timedelta(days=1)
     return datetime(following.year, following.month, following.day, tzinfo=ZoneInfo(zone))
 

@@ -3,15 +3,16 @@
 A message is marked `bezig` before it is offered to a server. Who dies in between leaves a row whose lease ends, and
 that is `onzeker`: perhaps it was sent. Nobody sends it again but a person who asks for it: nothing is mailed twice.
 
-What a message says is new is told from the message before it (`previous`) to the same recipient, of which there can be
-only one next: of any number of processes that make it at the same moment, one wins. Every other step is one statement
-that a `WHERE` decides, as in the planning.
+A message knows the one before it (`previous`) to the same recipient, of which there can be only one next: of any number
+of processes that make it at the same moment, one wins. Every other step is one statement that a `WHERE` decides, as in
+the planning.
 
 Units: times are naive UTC in SQL and aware UTC in Python.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -85,10 +86,15 @@ class Status(StrEnum):
     GEWEIGERD = "geweigerd"  # the server does not want it, or not for this recipient
     TERUGGEKOMEN = "teruggekomen"  # taken, and reported as undeliverable afterwards
     ONZEKER = "onzeker"  # nobody knows whether the server took it
+    VERVANGEN = "vervangen"  # never sent: a newer message says it too
 
 
 # Those that ask for a person, until one has seen them.
 PROBLEMS = (Status.MISLUKT, Status.GEWEIGERD, Status.TERUGGEKOMEN, Status.ONZEKER)
+# Those whose recipient knows nothing of what is in them.
+_UNREAD = (Status.KLAAR, Status.MISLUKT, Status.GEWEIGERD, Status.TERUGGEKOMEN, Status.VERVANGEN)
+# Those that say nothing of whether another message would arrive.
+_UNTRIED = (Status.MISLUKT, Status.VERVANGEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,34 +126,69 @@ class StoredMail(NewMail):
     seen: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The messages to one recipient so far: the `number` of the newest (0: none); the newest that was `told`, for it
+    may have arrived; the newest that was `tried`, arrived or not; and the newest when it is still `waiting`.
+    """
+
+    number: int
+    told: StoredMail | None
+    tried: StoredMail | None
+    waiting: StoredMail | None
+
+
 class Outbox:
     """The messages of one municipality."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, new: NewMail) -> bool:
-        """True when the message is written; False when another process made the next one to this recipient first."""
+    def add(self, new: NewMail, instead_of: StoredMail | None = None) -> bool:
+        """True when the message is written; False when another process made the next one to this recipient first.
+
+        `instead_of` waits to be sent and never will be; when that has changed meanwhile, nothing is written.
+        """
         values = {name: getattr(new, name) for name in NewMail.__slots__}
         moment = to_sql(new.made)
         values |= {"made": moment, "next_try": moment, "status": Status.KLAAR.value, "tries": 0}
         try:
             with self._engine.begin() as connection:
+                if instead_of is not None:
+                    over = {"status": Status.VERVANGEN.value, "ended": moment}
+                    if connection.execute(_as_seen(instead_of, Status.KLAAR).values(over)).rowcount != 1:
+                        return False
                 connection.execute(mail.insert().values(values))
         except IntegrityError:
             return False
         return True
 
-    def last(self, kind: str, recipient: str) -> tuple[int, StoredMail | None]:
-        """The number of the last message (0 for none), and the last one from which news is told: it may have arrived.
-
-        One that certainly never left (`mislukt`) told nobody anything.
-        """
+    def last(self, kind: str, recipient: str) -> Last:
+        """How it stands with this recipient."""
         mine = (mail.c.kind == kind, mail.c.recipient == recipient)
+        newest = self._read(*mine, newest=1)
+        if not newest:
+            return Last(0, None, None, None)
+        tried = self._read(*mine, mail.c.status.not_in([str(one) for one in _UNTRIED]), newest=1)
+        waiting = newest[0] if newest[0].status == Status.KLAAR else None
+        return Last(newest[0].id, self._told(mine), next(iter(tried), None), waiting)
+
+    def _told(self, mine: tuple[Any, ...]) -> StoredMail | None:
+        """The newest of which the recipient knows all that came before it.
+
+        A message tells what is new since another (`covers["since"]`). When that one turns out never to have arrived,
+        what it said is told by nobody: then all is told again from before it.
+        """
+        statement = select(mail.c.id, mail.c.status, mail.c.covers).where(*mine).order_by(mail.c.id)
         with self._engine.connect() as connection:
-            number = connection.execute(select(func.max(mail.c.id)).where(*mine)).scalar() or 0
-        told = self._read(*mine, mail.c.status != Status.MISLUKT.value, newest=1)
-        return number, told[0] if told else None
+            known = {
+                row.id: (row.status in _UNREAD, row.covers.get("since", 0)) for row in connection.execute(statement)
+            }
+        told = one = max((number for number, (unread, _) in known.items() if not unread), default=0)
+        while one in known:
+            unread, since = known[one]
+            told, one = (since, since) if unread else (told, since)
+        return self.one(told) if told in known else None
 
     def due(self, now: datetime) -> list[StoredMail]:
         """What is to be sent now, the oldest first."""
@@ -171,8 +212,13 @@ class Outbox:
         return Counter({status: count for status, count in counts.items() if status in PROBLEMS})
 
     def waiting_since(self, moment: datetime) -> int:
-        """How many are still to be sent that were made before a moment."""
-        waits = (mail.c.status == Status.KLAAR.value, mail.c.made < to_sql(moment))
+        """How many are still to be sent that were made before a moment, or that a person asked for before it."""
+        since = to_sql(moment)
+        waits = (
+            mail.c.status == Status.KLAAR.value,
+            mail.c.made < since,
+            (mail.c.tries > 0) | (mail.c.next_try < since),
+        )
         with self._engine.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(mail).where(*waits)).scalar_one())
 
@@ -231,7 +277,11 @@ class Outbox:
         if one.status not in PROBLEMS:
             what = f"Bericht {number} is {one.status}: alleen wat niet (zeker) aankwam, kan opnieuw."
             raise MailError(f"{what} Bekijk de berichten met: kmgb mail list")
+        # Under another name: a report about the one before says nothing of this one.
+        name = _renamed(one.message_id, now)
         fresh = {"tries": 0, "next_try": to_sql(now), "owner": None, "ended": None, "seen": None, "seen_by": None}
+        fresh |= {"reason": None, "message_id": name}
+        fresh |= {"content": one.content.replace(one.message_id.encode(), name.encode(), 1)}
         if not self._changed(_as_seen(one, one.status).values(fresh | {"status": Status.KLAAR.value})):
             raise MailError(f"Bericht {number} veranderde intussen. Bekijk het met: kmgb mail list")
         return self.one(number)
@@ -273,6 +323,12 @@ def _claimed(one: StoredMail, owner: str) -> Update:
     still = [Status.BEZIG.value, Status.ONZEKER.value]
     mine = (mail.c.id == one.id, mail.c.owner == owner, mail.c.tries == one.tries + 1, mail.c.status.in_(still))
     return mail.update().where(*mine)
+
+
+def _renamed(message_id: str, now: datetime) -> str:
+    """Another Message-ID of the same length, at the same domain."""
+    local, _, domain = message_id.strip("<>").partition("@")
+    return f"<{hashlib.sha256(f'{local} {now.isoformat()}'.encode()).hexdigest()[: len(local)]}@{domain}>"
 
 
 def _short(reason: str) -> str | None:

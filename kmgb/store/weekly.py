@@ -16,7 +16,7 @@ from kmgb.catalogue.fields import SEVERITIES
 from kmgb.compare.kinds import Kind
 from kmgb.store.database import from_sql, to_sql
 from kmgb.store.decisions import Decision, decisions_of
-from kmgb.store.findings import SOLVED
+from kmgb.store.findings import SOLVED, chunks
 from kmgb.store.life import chosen_at, decided_at
 from kmgb.store.schema import afwijking, besluit, run, versie
 from kmgb.store.secrets import Vault
@@ -187,8 +187,10 @@ class Weekly:
         out = pl.Series(list(ids_out), dtype=pl.Int64)
         return left.filter(~pl.col("id").is_in(out.implode())).group_by("afnemer", "entity").head(most)
 
-    def turned(self, names: tuple[str, str], before: int, run_id: int) -> pl.DataFrame:
-        """How many findings stood after both runs of a controle, and not in the same way.
+    def turned(
+        self, names: tuple[str, str], before: int, run_id: int, ids: Sequence[int] | None = None
+    ) -> pl.DataFrame:
+        """How many findings stood after both runs of a controle, and not in the same way; of these `ids` only.
 
         Columns: kind, severity and cause as they were after the run `before`, the same with `_now`, and count.
         """
@@ -210,7 +212,11 @@ class Weekly:
             .group_by(*by)
         )
         columns = [*clear, *(f"{name}_now" for name in clear)]
-        return self._frame(statement, {**dict.fromkeys(columns, pl.String()), "count": pl.Int64()})
+        schema = {**dict.fromkeys(columns, pl.String()), "count": pl.Int64()}
+        if ids is None:
+            return self._frame(statement, schema)
+        parts = [self._frame(statement.where(afwijking.c.id.in_(chunk)), schema) for chunk in chunks(ids)]
+        return pl.concat([pl.DataFrame(schema=schema), *parts])
 
     def opened(self, names: tuple[str, str], run_id: int, ids: Sequence[int]) -> pl.DataFrame:
         """These findings with their values, as of this run. Columns: those of `findings_at`."""

@@ -47,9 +47,24 @@ def write_archive(folder: Path, manifest: bytes, path: Path) -> None:
 
 
 def put_in_place(path: Path, out: Path) -> None:
-    """Give a finished file its own name, in the same file system, to stay. Raises: OSError."""
-    path.rename(out)
+    """Give a finished file its own name, in the same file system, to stay.
+
+    Raises: ReportError when another has that name by now; OSError.
+    """
+    try:
+        os.link(path, out)
+    except FileExistsError:
+        raise taken(out) from None
+    except OSError:  # a file system without links
+        if out.exists():
+            raise taken(out) from None
+        path.rename(out)
     sync(out.parent)
+
+
+def taken(out: Path) -> ReportError:
+    """What to say of a name that is in use: a pack never takes the place of another."""
+    return ReportError(f"{out} bestaat al en blijft zoals het is. Kies met --out een andere naam.")
 
 
 def unwritable(out: Path) -> ReportError:

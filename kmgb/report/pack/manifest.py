@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 MANIFEST: Final = "manifest.json"
 SUMS: Final = "SHA256SUMS"
 README: Final = "LEESMIJ.md"
 AUDIT: Final = "audit/audit.jsonl"
+
+
+# What every program that reads JSON still takes for a whole number.
+_Number = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class _Part(BaseModel):
@@ -36,8 +40,8 @@ class Cut(_Part):
     end of the period: the `na` of the pack of the next period.
     """
 
-    eerste_regel: int
-    regels: int
+    eerste_regel: _Number
+    regels: _Number
     na: str
     laatste: str
 
@@ -47,19 +51,19 @@ class File(_Part):
 
     naam: str
     sha256: str
-    bytes: int
-    rijen: int | None = None
+    bytes: _Number
+    rijen: _Number | None = None
 
 
 class Figure(_Part):
     """The outcome of a run as its report has it; `soorten` is empty and `totaal` None for a run in quarantaine."""
 
-    run: int
+    run: _Number
     afnemer: str
     entity: str
     status: str
-    totaal: int | None
-    soorten: dict[str, int]
+    totaal: _Number | None
+    soorten: dict[str, _Number]
 
 
 class PackManifest(_Part):

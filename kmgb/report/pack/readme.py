@@ -24,7 +24,8 @@ def readme(asked: Asked) -> str:
     whom = ", ".join(asked.afnemers) or "alle afnemers"
     roles = f" (rol: {', '.join(asked.rollen)})" if asked.rollen else ""
     shown = (
-        "Gevoelige waarden en sleutels zijn afgedekt met •••; het nummer (`id`) wijst een bevinding aan."
+        "Waarden van velden die de catalogus gevoelig noemt (BSN, A-nummer, adres, geheimhouding) en sleutels zijn "
+        "afgedekt met •••; namen en datums niet. Het nummer (`id`) wijst een bevinding aan."
         if asked.waarden == "afgedekt"
         else "**Alle waarden staan er open in.** Bewaar dit pakket waar de dumps zelf ook mogen staan."
     )
@@ -51,11 +52,13 @@ sha256sum -c {SUMS}      # elk bestand is wat het was
 sha256sum {MANIFEST}   # vergelijk met de som in het auditlog
 ```
 
-De aantallen van een run volgen uit `bevindingen`, `versies` en `onbekend`: een bevinding telt mee na run R als zij is
-geopend in of voor R, niet is gesloten in of voor R, en niet bij R in `onbekend` staat; haar soort is die van haar
-laatste versie tot en met R.
+De aantallen van een run R volgen uit `bevindingen`, `versies` en `onbekend`. Neem de bevindingen met dezelfde `afnemer`
+en `entity` als R: de nummers van runs lopen door alle controles heen. Zij telt mee als `opened_run` ten hoogste R is,
+`closed_run` leeg of groter dan R is, en zij niet bij R in `onbekend` staat; haar soort is die van haar laatste rij in
+`versies` met `run_id` ten hoogste R. De som per soort staat in `tellingen` (groep `soorten`) en in {MANIFEST}.
 
-Elke regel van het auditlog noemt in `vorige` de sha256 van de regel ervoor. De keten is aan de randen van de periode
+Elke regel van het auditlog noemt in `vorige` de sha256 van de regel ervoor, zonder het regeleinde. De keten is aan de
+randen van de periode
 doorgesneden, nooit daartussen: `audit.na` in {MANIFEST} is de som van de laatste regel vóór de eerste hier (64 nullen
 als die er niet is), `audit.laatste` die van de laatste regel. Sluit het pakket van de volgende periode aan, dan is zijn
 `na` gelijk aan deze `laatste`."""

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -14,8 +14,8 @@ from typing import Final
 import polars as pl
 
 from kmgb.arrival.audit import AUDIT_FILE, Cut, broken_line, cut, record
-from kmgb.errors import KmgbError, ReportError, nearest
-from kmgb.report.pack.archive import files_below, put_in_place, unwritable, write_archive
+from kmgb.errors import KmgbError, nearest
+from kmgb.report.pack.archive import files_below, put_in_place, taken, unwritable, write_archive
 from kmgb.report.pack.forms import Forms, form_names
 from kmgb.report.pack.manifest import README, SUMS, Asked, Figure, PackManifest, sha256_of, sums_of
 from kmgb.report.pack.manifest import Cut as CutLine
@@ -70,7 +70,7 @@ def export_pack(municipality: Municipality, request: Request, out: Path, *, now:
     Raises: KmgbError when there is nothing to export, on an unknown name, or when `out` exists or cannot be written.
     """
     if out.exists():
-        raise ReportError(f"{out} bestaat al en blijft zoals het is. Kies met --out een andere naam.")
+        raise taken(out)
     zone, audit = municipality.settings.timezone, municipality.settings.data / AUDIT_FILE
     begin, end = _first_moment(request.begin, zone), end_of_day(request.end, zone)
     spans = _spans(municipality, request, begin, end)
@@ -184,7 +184,7 @@ def _names(spans: Sequence[Span]) -> Collection[str]:
 
 
 def _first_moment(day: date, zone: str) -> datetime:
-    return end_of_day(date.fromordinal(day.toordinal() - 1), zone)
+    return end_of_day(day - timedelta(days=1), zone) if day > date.min else end_of_day(day, zone)
 
 
 def _about(request: Request) -> str:

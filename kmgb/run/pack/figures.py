@@ -6,6 +6,7 @@ version up to R. What a run found is what stood after it, without what it listed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,8 @@ from kmgb.run.pack.same import read_table
 from kmgb.store.schema import DONE, QUARANTINE
 
 # Columns of a version, and the group of counts of a run that follows from each.
-_COUNTED: Final = {"kind": "soorten", "severity": "ernst"}
+_COUNTED: Final = {"kind": "soorten", "severity": "ernst", "cause": "oorzaken", "next_step": "vervolg"}
+_WORD: Final = re.compile(r"[a-z_]{0,40}")
 _SHOWN: Final = 20  # faults of one sort that are named
 
 
@@ -28,8 +30,8 @@ def figure_faults(folder: Path, manifest: PackManifest) -> Iterator[str]:
     runs, unknown, counts = (_read(folder, name) for name in ("runs", "onbekend", "tellingen"))
     findings = _read(folder, "bevindingen", "id", *NAMES, "opened_run", "closed_run", "status")
     versions = _read(folder, "versies", "id", "run_id", *_COUNTED)
-    yield from _limited(_of_manifest(manifest, runs, counts))
-    wrong = list(_limited(impossible(runs, findings, versions, unknown)))
+    yield from limited(_of_manifest(manifest, runs, counts))
+    wrong = list(limited(impossible(runs, findings, versions, unknown)))
     yield from wrong
     if wrong:
         return
@@ -37,9 +39,9 @@ def figure_faults(folder: Path, manifest: PackManifest) -> Iterator[str]:
     for column, group in _COUNTED.items():
         told = counts.filter(groep=group).join(done, on="run_id", how="semi")
         found = _found(done, lasting.rename({column: "naam"}), unknown)
-        yield from _limited(_unlike(found, told.select("run_id", "naam", "aantal")))
-    yield from _limited(_totals(done, counts))
-    yield from _limited(_changes(runs, findings, versions, unknown))
+        yield from limited(_unlike(found, told.select("run_id", "naam", "aantal")))
+    yield from limited(_totals(done, counts))
+    yield from limited(_changes(runs, findings, versions, unknown))
 
 
 def _read(folder: Path, table: str, *columns: str) -> pl.DataFrame:
@@ -47,7 +49,8 @@ def _read(folder: Path, table: str, *columns: str) -> pl.DataFrame:
     return (frame.select(columns) if columns else frame).collect()
 
 
-def _limited(faults: Iterator[str]) -> Iterator[str]:
+def limited(faults: Iterator[str]) -> Iterator[str]:
+    """The first of them, and how many more there are."""
     found = list(faults)
     yield from found[:_SHOWN]
     if len(found) > _SHOWN:
@@ -106,7 +109,8 @@ def _unlike(found: pl.DataFrame, told: pl.DataFrame) -> Iterator[str]:
     both = found.join(told, on=["run_id", "naam"], how="full", coalesce=True)
     both = both.with_columns(pl.col("found", "aantal").fill_null(0)).sort("run_id", "naam")
     for run_id, name, ours, theirs in both.filter(pl.col("found") != pl.col("aantal")).iter_rows():
-        yield f"run {run_id}: volgens de bevindingen {ours} {name}, volgens de run {theirs}."
+        said = name or "zonder" if _WORD.fullmatch(name or "") else "met een naam die kmgb niet kent"
+        yield f"run {run_id}: volgens de bevindingen {ours} {said}, volgens de run {theirs}."
 
 
 def _totals(done: pl.DataFrame, counts: pl.DataFrame) -> Iterator[str]:

@@ -10,7 +10,7 @@ import polars as pl
 from kmgb.report.pack.forms import form_names, harmless_columns, read_csv, read_json, written_columns
 from kmgb.report.pack.tables import Table
 
-_FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+_FAULTS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeError)
 
 
 def table_faults(folder: Path, table: Table, rows: Mapping[str, int | None]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections import Counter
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from kmgb.errors import ReportError
 from kmgb.report.pack.forms import form_names
 from kmgb.report.pack.manifest import (
     AUDIT,
@@ -35,8 +37,13 @@ from kmgb.sources.delivered import Limits, RefusedError
 # Text that repeats itself packs well, and a pack is all such text; what packs better still is no text.
 _LIMITS: Final = Limits(max_ratio=500)
 _LARGEST_MANIFEST: Final = 256 * 2**20
-_NAME: Final = re.compile(r"(?:[a-z]+/)?[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[a-z0-9]+)?")
+_NAME: Final = re.compile(r"(?:[a-z]{1,40}/)?[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\.[a-z0-9]{1,20})?")
 _CHUNK: Final = 2**20
+_END: Final = struct.Struct("<4s4H2LH")  # of a zip: its mark first, the length of the comment last
+
+
+class _DamagedError(Exception):
+    """An entry cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +57,16 @@ class Unpacked:
 
 
 def unpack(path: Path, folder: Path) -> Unpacked:
-    """Put the files of the pack that are what they should be below `folder`."""
+    """Put the files of the pack that are what they should be below `folder`.
+
+    Raises: ReportError when there is no room for them.
+    """
     if not path.is_file():
         return Unpacked(None, "", frozenset(), ("het bestand bestaat niet.",))
     try:
         with open_zip(path, _LIMITS) as archive:
+            if not _alone(archive):
+                return Unpacked(None, "", frozenset(), ("er staat iets voor of achter het pakket in het bestand.",))
             return _unpack(archive, folder)
     except RefusedError as error:
         what = str(error).removeprefix(f"{path.name}: ").partition(". ")[0].removesuffix(".")
@@ -84,18 +96,29 @@ def _unpack(archive: zipfile.ZipFile, folder: Path) -> Unpacked:
     return Unpacked(manifest, sha256_of(content), frozenset(right), tuple(faults))
 
 
+def _alone(archive: zipfile.ZipFile) -> bool:
+    """True when the file begins with the first entry and ends with the zip's own end, without a comment."""
+    assert archive.fp is not None
+    archive.fp.seek(-_END.size, 2)
+    found = _END.unpack(archive.fp.read(_END.size))
+    begins = min((entry.header_offset for entry in archive.infolist()), default=0)
+    return (found[0], found[-1], begins) == (b"PK\5\6", 0, 0)
+
+
 def _unsafe(entries: list[zipfile.ZipInfo]) -> Iterator[str]:
     """What is wrong with the names and kinds of the entries, before any of them is touched."""
     counts = Counter(entry.filename for entry in entries)
     for name, count in sorted(counts.items()):
         if count > 1:
-            yield f"{_shown(name)} staat er {count} keer in."
+            yield f"{shown(name)} staat er {count} keer in."
         if not _NAME.fullmatch(name):
-            yield f"{_shown(name)} is geen naam die in een bewijspakket voorkomt."
+            yield f"{shown(name)} is geen naam die in een bewijspakket voorkomt."
+    folders = {name.partition("/")[0] for name in counts if "/" in name}
+    yield from (f"{shown(name)} is een bestand en een map tegelijk." for name in sorted(folders & counts.keys()))
     for entry in entries:
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
-            yield f"{_shown(entry.filename)} is geen gewoon bestand maar een verwijzing, map of apparaat."
+            yield f"{shown(entry.filename)} is geen gewoon bestand maar een verwijzing, map of apparaat."
 
 
 def _listing(manifest: PackManifest, there: set[str], listed: dict[str, File]) -> Iterator[str]:
@@ -103,7 +126,7 @@ def _listing(manifest: PackManifest, there: set[str], listed: dict[str, File]) -
         yield f"{MANIFEST} noemt een bestand meer dan eens."
     wanted = {README, SUMS, AUDIT, *(name for table in TABLES.values() for name in form_names(table).values())}
     yield from (f"{name} ontbreekt in {MANIFEST}." for name in sorted(wanted - listed.keys()))
-    yield from (f"{_shown(name)} ontbreekt." for name in sorted(listed.keys() - there))
+    yield from (f"{shown(name)} ontbreekt." for name in sorted(listed.keys() - there))
     yield from (f"{name} hoort er niet bij: {MANIFEST} noemt het niet." for name in sorted(there - listed.keys()))
 
 
@@ -112,21 +135,34 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: File, folde
     if entry.file_size != file.bytes:
         return f"{file.naam} telt {entry.file_size} bytes; het manifest zegt {file.bytes}."
     target, digest = folder / file.naam, hashlib.sha256()
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with archive.open(entry) as source, target.open("wb") as sink:
-            while chunk := source.read(_CHUNK):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as sink:
+            for chunk in _chunks(archive, entry):
                 digest.update(chunk)
                 sink.write(chunk)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError):
+    except _DamagedError:
         target.unlink(missing_ok=True)
         return f"{file.naam} is beschadigd."
+    except OSError as error:
+        what = "het pakket is hier niet uit te pakken om het na te gaan: geen plaats of geen recht."
+        raise ReportError(f"{what} Maak ruimte, of zet TMPDIR op een map met genoeg plaats.") from error
     if digest.hexdigest() != file.sha256:
         target.unlink()
         return f"{file.naam} is veranderd: de sha256 is niet die van het manifest."
     return ""
 
 
-def _shown(name: str) -> str:
+def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The content of an entry. Raises: _DamagedError, whatever makes it unreadable."""
+    try:
+        with archive.open(entry) as source:
+            while chunk := source.read(_CHUNK):
+                yield chunk
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
+        raise _DamagedError from error
+
+
+def shown(name: str) -> str:
     """A name out of the archive as it can be said: short, and without what would act on a terminal."""
     return repr(name[:80])
