@@ -26,7 +26,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from kmgb.errors import SettingsError, nearest
-from kmgb.mapping.bronnen.geheim import Geheim
+from kmgb.geheim import Geheim
 
 
 def _listed(value: object) -> object:

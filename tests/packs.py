@@ -64,11 +64,12 @@ class Town:
     hidden: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def play(folder: Path, days: int = len(_HELD)) -> Town:
-    """The days checked one by one, with decisions in between."""
+def play(folder: Path, days: int = len(_HELD), *, checks: bool = True) -> Town:
+    """The days checked one by one, with decisions in between; without `checks` there are no kruiscontroles."""
     (folder / "mappings" / "kruiscontroles").mkdir(parents=True)
-    checks = ROOT / "mappings" / "kruiscontroles" / "kruiscontroles.toml"
-    (folder / "mappings" / "kruiscontroles" / "kruiscontroles.toml").write_bytes(checks.read_bytes())
+    text = (ROOT / "mappings" / "kruiscontroles" / "kruiscontroles.toml").read_bytes()
+    if checks:
+        (folder / "mappings" / "kruiscontroles" / "kruiscontroles.toml").write_bytes(text)
     for naam, rol in (("distributie", "distributie"), ("belasting", "afnemer")):
         (folder / "mappings" / f"{naam}.toml").write_text(_MAPPING.format(naam=naam, rol=rol), encoding="utf-8")
     settings = Settings(mappings=folder / "mappings", dumps=folder, data=folder / "data", output=folder / "uit")

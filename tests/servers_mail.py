@@ -138,7 +138,10 @@ def talk(connection: socket.socket, *, body: Callable[[socket.socket], None]) ->
 
 
 class GraphStub(App):
-    """The two endpoints of the gateway. `token` is the one it accepts now; empty asks for none."""
+    """The two endpoints of the gateway. `token` is the one it accepts now; empty asks for none.
+
+    It may send nothing to whom it `refuses`.
+    """
 
     SEND, TOKEN = "/graph/v1.0/users/kmgb@grootezijl.example/sendMail", "/login/oauth2/v2.0/token"
 
@@ -148,6 +151,7 @@ class GraphStub(App):
         self.statuses: list[Response] = []
         self.answers = {self.SEND: self._send, self.TOKEN: self._give}
         self.taken: list[bytes] = []
+        self.refuses: tuple[str, ...] = ()
 
     def _give(self, asked: Asked) -> Response:
         self.given += 1
@@ -160,6 +164,8 @@ class GraphStub(App):
             return as_error(401, "InvalidAuthenticationToken")
         if self.statuses:
             return self.statuses.pop(0)
+        if parsed(b64decode(asked.body))["To"] in self.refuses:
+            return as_error(403, "ErrorAccessDenied")
         self.taken.append(b64decode(asked.body, validate=True))
         return Response(status_code=202)
 

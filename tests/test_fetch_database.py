@@ -139,7 +139,7 @@ def test_a_whole_table_arrives_with_progress_in_batches(postgresql: Server, into
     fetch_database(
         postgresql.bron(tabel="public.Groot"), "p", into, progress=lambda rows, size: heard.append((rows, size))
     )
-    assert len(heard) > 2
+    assert len(heard) >= 2
     assert heard[-1][0] == 300000
     frame = pl.read_parquet(into / "p.parquet")
     assert (frame.height, frame["n"].n_unique(), frame["t"].unique().to_list()) == (300000, 300000, ["é" * 30])

@@ -26,11 +26,12 @@ from weekly import moment
 
 from kmgb.demo.weeks import Weeks
 from kmgb.errors import MailError, MailServerError
+from kmgb.notify.bounce import Bounce, read_bounce
 from kmgb.report.mail_state import open_problems
 from kmgb.report.week import Role
 from kmgb.run.mail_bounces import note_bounces
 from kmgb.run.mail_drafts import drafts_of
-from kmgb.run.mail_post import write_due
+from kmgb.run.mail_post import send_due, write_due
 from kmgb.run.week import week_report
 from kmgb.store.outbox import LEASE, TRIES, NewMail, Status
 from kmgb.store.planning import Status as Ended
@@ -315,6 +316,43 @@ def test_a_waiting_mail_that_is_being_sent_is_not_replaced(town: Town, weeks: We
     assert not outbox(town).add(stale, waiting)
 
 
+def test_news_of_a_message_that_is_given_up_is_told_later(town: Town, weeks: Weeks, papers: Papers) -> None:
+    """Another message was made from it, and arrived, while it was still under way."""
+    week = [moment(one) + timedelta(hours=2) for one in weeks.weeks]
+    write_due(town.municipality, week[0])
+    box = outbox(town)
+    (first,) = [one for one in box.listed(99) if one.recipient == ZAKEN]
+    assert box.claim(first, "een ander", week[0])
+    play(town, weeks, 2)
+    play(town, weeks, 3)
+    write_due(town.municipality, week[2])
+    (second,) = [one for one in box.listed(99) if one.recipient == ZAKEN and one.id != first.id]
+    assert second.covers["since"] == first.id
+    assert box.claim(second, "wij", week[2]) and box.end(second, "wij", week[2], Status.VERZONDEN)
+    assert box.last("eigenaar", ZAKEN).told == box.one(second.id)
+    box.end(first, "een ander", week[2], Status.MISLUKT, "x")
+    assert box.last("eigenaar", ZAKEN).told is None
+    (draft,) = [one for one in drafts_of(town.municipality, week[2]).drafts if one.recipient == ZAKEN]
+    assert not draft.due and any(controle.eerste for controle in draft.page.controles)  # with the next news, all of it
+
+
+def test_one_message_that_is_always_refused_holds_up_no_other(town: Town, papers: Papers) -> None:
+    stub = GraphStub()
+    stub.refuses = (OWNERS[0],)
+    with graph(stub, papers) as port:
+        town.by_graph(port, papers)
+        write_due(town.municipality, now())
+        assert send_due(town.municipality, now) == Counter({Status.VERZONDEN: len(OWNERS) - 1, Status.KLAAR: 1})
+    (waiting,) = [one for one in outbox(town).listed(99) if one.status == Status.KLAAR]
+    assert (waiting.recipient, waiting.tries) == (OWNERS[0], 1)
+    assert "HTTP 403" in waiting.reason
+    stub.refuses = tuple(OWNERS)  # all alike: that is no message, that is a setting
+    with graph(stub, papers) as port, pytest.raises(MailError, match="HTTP 403"):
+        town.by_graph(port, papers)
+        send_due(town.municipality, lambda: now() + timedelta(days=1))
+    assert outbox(town).one(waiting.id).tries == 1
+
+
 # What came back, and what a person does
 
 
@@ -330,6 +368,73 @@ def bounce(message_id: str, action: str = "failed") -> bytes:
         f"From: kmgb@grootezijl.example\r\nMessage-ID: {message_id}\r\n\r\n--grens--\r\n"
     )
     return text.encode()
+
+
+def test_odd_reports_are_read_and_stop_no_other(single: Town, papers: Papers, tmp_path: Path) -> None:
+    with smtp(Sink(), papers) as port:
+        single.by_smtp(port, papers)
+        post(single)
+    (sent,) = outbox(single).listed(9)
+    folder = tmp_path / "terug"
+    folder.mkdir()
+    deep = "".join(f"Content-Type: multipart/mixed; boundary=x{n}\r\n\r\n--x{n}\r\n" for n in range(3000))
+    (folder / "1.eml").write_text(deep)
+    (folder / "2.eml").write_bytes(bounce("<"))
+    (folder / "3.eml").write_bytes(bounce("<[@>"))
+    (folder / "4.eml").write_bytes(bounce(sent.message_id).replace(b"planted@", b"\xff\xfe\x00@"))
+    assert note_bounces(single.municipality, folder, now()).marked == (sent.id,)
+
+
+ANSWER = (
+    "From: postmaster@x.example\r\nIn-Reply-To: {0}\r\nMIME-Version: 1.0\r\n"
+    'Content-Type: multipart/report; report-type=delivery-status; boundary="g"\r\n\r\n--g\r\n'
+    "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nAction: failed\r\nStatus: 5.7.1\r\n\r\n--g--\r\n"
+)
+GLOBAL = (
+    'Content-Type: multipart/report; boundary="g"\r\n\r\n--g\r\nContent-Type: message/global-delivery-status\r\n\r\n'
+    "Reporting-MTA: dns; x\r\n\r\nAction: failed\r\nStatus: 5.7.1\r\n\r\n--g\r\n"
+    "Content-Type: message/global-headers\r\n\r\nMessage-ID: {0}\r\n\r\n--g--\r\n"
+)
+EXIM = "From: Mailer-Daemon@x.example\r\nX-Failed-Recipients: fb@x.example\r\n\r\n<fb@x.example>: no\r\n\r\nMessage-Id: {0}\r\n"
+FORWARDED = (
+    'Subject: FW\r\nContent-Type: multipart/mixed; boundary="f"\r\n\r\n--f\r\nContent-Type: message/rfc822\r\n\r\n'
+    + (ANSWER + "\r\n--f--\r\n")
+)
+NAME = f"<{'0a' * 20}@grootezijl.example>"
+
+
+@pytest.mark.parametrize(
+    ("report", "found"),
+    [
+        (ANSWER, Bounce(NAME, "5.7.1")),
+        (GLOBAL, Bounce(NAME, "5.7.1")),
+        (EXIM, Bounce(NAME, "")),
+        (ANSWER.replace("failed", "delayed"), None),
+        (EXIM.replace("X-Failed-Recipients", "X-Other"), None),
+        ("Subject: afwezig\r\nIn-Reply-To: {0}\r\n\r\nTot maandag.", None),
+    ],
+    ids=["answer", "global", "exim", "delayed", "no failure", "out of office"],
+)
+def test_reports_come_in_many_forms(report: str, found: Bounce | None) -> None:
+    assert read_bounce(report.format(NAME).encode()) == found
+
+
+def test_an_old_report_says_nothing_of_what_was_sent_again(single: Town, papers: Papers, tmp_path: Path) -> None:
+    sink = Sink()
+    with smtp(sink, papers) as port:
+        single.by_smtp(port, papers)
+        post(single)
+        (sent,) = outbox(single).listed(9)
+        (tmp_path / "terug").mkdir()
+        (tmp_path / "terug" / "1.eml").write_bytes(bounce(sent.message_id))
+        assert note_bounces(single.municipality, tmp_path / "terug", now()).marked == (sent.id,)
+        assert single.run("mail", "opnieuw", str(sent.id))[0] == 0
+        assert open_problems(single.municipality.history.engine, now()) == ()
+        assert send_due(single.municipality, now) == Counter({Status.VERZONDEN: 1})
+        assert note_bounces(single.municipality, tmp_path / "terug", now()).marked == ()
+    first, again = (message["Message-ID"] for message in sink.messages)
+    assert first == sent.message_id != again == outbox(single).one(sent.id).message_id
+    assert words(sink.taken[0][1]).replace(first, again) == words(sink.taken[1][1])
 
 
 def test_what_came_back_is_marked(single: Town, papers: Papers, tmp_path: Path) -> None:

@@ -57,6 +57,11 @@ def test_a_pack_is_whole_and_ours_only(pack: Path) -> None:
     assert [path.name for path in pack.parent.iterdir()] == [pack.name]
 
 
+def test_a_pack_of_runs_without_kruiscontroles_is_whole(tmp_path: Path) -> None:
+    town = play(tmp_path, 1, checks=False)
+    assert verify_pack(_exported(town, tmp_path / "bewijs.zip").path).faults == ()
+
+
 def test_every_table_says_something(pack: Path) -> None:
     assert [name for name in TABLES if not rows_of(pack, name)] == []
 

@@ -16,10 +16,11 @@ PACKAGE = Path(__file__).parents[1] / "kmgb"
 ALLOWED: dict[str, tuple[str, ...]] = {
     "errors": (),
     "disk": (),
-    "settings": ("errors",),
+    "geheim": (),
+    "settings": ("errors", "geheim"),
     "catalogue": ("errors",),
     "population": ("errors", "catalogue"),
-    "mapping": ("errors", "catalogue", "population"),
+    "mapping": ("errors", "geheim", "catalogue", "population"),
     "demo": ("errors", "catalogue", "mapping"),
     "sources": ("errors", "catalogue", "mapping"),
     "fetch": ("errors", "settings", "catalogue", "mapping", "sources"),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from kmgb.mapping.bronnen.geheim import Geheim
+from kmgb.geheim import Geheim
 
 
 def _fingerprint(value: object) -> object:

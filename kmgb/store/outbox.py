@@ -277,8 +277,10 @@ class Outbox:
         if one.status not in PROBLEMS:
             what = f"Bericht {number} is {one.status}: alleen wat niet (zeker) aankwam, kan opnieuw."
             raise MailError(f"{what} Bekijk de berichten met: kmgb mail list")
-        # Under another name: a report about the one before says nothing of this one.
-        name = _renamed(one.message_id, now)
+        # Of what may have arrived, a mail program knows the second by its name. What came back gets another name: the
+        # report about the first says nothing of this one.
+        back = one.status == Status.TERUGGEKOMEN
+        name = _renamed(one.message_id, now) if back else one.message_id
         fresh = {"tries": 0, "next_try": to_sql(now), "owner": None, "ended": None, "seen": None, "seen_by": None}
         fresh |= {"reason": None, "message_id": name}
         fresh |= {"content": one.content.replace(one.message_id.encode(), name.encode(), 1)}

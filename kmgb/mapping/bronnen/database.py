@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
-from kmgb.mapping.bronnen.geheim import Geheim
+from kmgb.geheim import Geheim
 
 Systeem = Literal["sqlserver", "oracle", "mariadb", "postgresql", "sqlite", "odbc"]
 

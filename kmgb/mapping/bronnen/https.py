@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from kmgb.mapping.bronnen.geheim import Geheim, only_a_name
+from kmgb.geheim import Geheim, only_a_name
 
 _NAME_OF_SECRET = re.compile(r"auth|cookie|key|token|secret|passw|wachtwoord|geheim|credential|signature", re.I)
 _SECRET_IN_QUERY = re.compile(

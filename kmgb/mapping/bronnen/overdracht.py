@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from kmgb.mapping.bronnen.geheim import Geheim
+from kmgb.geheim import Geheim
 
 
 class Overdracht(BaseModel):

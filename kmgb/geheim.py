@@ -1,4 +1,4 @@
-"""The name of a secret, as a mapping writes it. The secret itself is in the environment or the file with secrets."""
+"""The name of a secret, as a mapping or a setting writes it. The secret itself is in the environment or in a file."""
 
 from __future__ import annotations
 
