@@ -102,7 +102,7 @@ def test_the_advice_is_about_what_is_left(tmp_path: Path) -> None:
     town.accept(0)
     found = town.day(7, 41, dict.fromkeys(range(1, 7), "Zz"), without=(40,))
     assert "1 nieuw" in found and "1 openstaand" in found
-    assert "Doen: Laat de sleutels herzenden" in found
+    assert "Doen: Laat de gegevens herzenden" in found
 
 
 def test_a_norm_that_stays_unmet_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

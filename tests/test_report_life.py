@@ -100,7 +100,7 @@ def test_every_cause_and_step_has_words() -> None:
         ("afwijkend", "formaat", "herstellen_applicatie", "Laat de leverancier het veld zo inlezen"),
         ("leeg_in_bron", "handmatig", "terugmelden", "Onderzoek de waarde en meld haar terug"),
         ("overtollig", "handmatig", "herstellen_applicatie", "Ga na of het bericht van beëindiging"),
-        ("afwijkend", "niet_ontvangen", "herzenden", "Laat de sleutels herzenden en zoek in het berichtenlog"),
+        ("afwijkend", "niet_ontvangen", "herzenden", "Laat de gegevens herzenden en zoek in het berichtenlog"),
         ("cosmetisch", "onbekend", "geen", "Geen haast"),
     ],
 )

@@ -16,12 +16,12 @@ CAUSES: Mapping[str, Words] = {
     "niet_verzonden": Words(
         "niet verzonden",
         "De wijziging is niet naar de applicatie gestuurd.",
-        "Laat de sleutels herzenden en ga na waarom de distributie niets stuurde (abonnement of afnemersindicatie).",
+        "Laat de gegevens herzenden en ga na waarom de distributie niets stuurde (abonnement of afnemersindicatie).",
     ),
     "niet_ontvangen": Words(
         "niet ontvangen",
         "De wijziging is wel verstuurd, maar niet in de applicatie verwerkt.",
-        "Laat de sleutels herzenden en zoek in het berichtenlog van de applicatie op wat er misging.",
+        "Laat de gegevens herzenden en zoek in het berichtenlog van de applicatie op wat er misging.",
     ),
     "formaat": Words(
         "formaat",
@@ -61,7 +61,7 @@ _STEPS: Mapping[str, Words] = {
     "herzenden": Words(
         "herzenden",
         "beheerder van de distributie",
-        "Laat de sleutels herzenden (lijst: kmgb herzenden export).",
+        "Laat de gegevens herzenden (lijst: kmgb herzenden export).",
     ),
     "herstellen_distributie": Words(
         "herstellen in de distributie",
