@@ -277,7 +277,7 @@ def test_a_change_shows_by_its_sum(written: Exported, tmp_path: Path, change: Ch
         (table("runs", nothing("status", "x")), r"run \d: "),
         (table("runs", in_quarantine), r"runs: 1 runs in quarantaine hebben een uitkomst"),
         (table("tellingen", lambda rows: pl.concat([rows, rows.tail(1)])), r"tellingen: 2 rijen staan er meer dan eens\."),
-        (table("tellingen", one_more("oorzaken")), r"run \d: volgens de bevindingen \d \w+, volgens de run \d"),
+        (table("tellingen", one_more("ernst")), r"run \d: volgens de bevindingen \d \w+, volgens de run \d"),
         (table("velden", moved("run_id", 900)), r"velden: run_id noemt 1 keer iets dat niet in runs staat\."),
         (table("besluiten", lambda rows: rows.clear()), r"onderdrukkingen: decision noemt \d keer iets"),
         (table("aanleveringen", lambda rows: rows.clear()), r"runs: distributie_id noemt \d keer iets"),

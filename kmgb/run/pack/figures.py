@@ -20,7 +20,8 @@ from kmgb.run.pack.same import read_table
 from kmgb.store.schema import DONE, QUARANTINE
 
 # Columns of a version, and the group of counts of a run that follows from each.
-_COUNTED: Final = {"kind": "soorten", "severity": "ernst", "cause": "oorzaken", "next_step": "vervolg"}
+# Causes are not among them: a finding keeps the one that was proven before where a run could prove none.
+_COUNTED: Final = {"kind": "soorten", "severity": "ernst"}
 _WORD: Final = re.compile(r"[a-z_]{0,40}")
 _SHOWN: Final = 20  # faults of one sort that are named
 
