@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -80,6 +81,9 @@ def load_week(
     return page.report()
 
 
+_AT_ONCE = 2  # questions to the database
+
+
 class _Week:
     """The making of one report: what is read once and used in several places."""
 
@@ -98,9 +102,12 @@ class _Week:
         self.weekly: Weekly = history.weekly(made)
         self.stored = self._runs_at(made)
         self.decided = decided_findings(self.weekly, self.stored)
-        self.counts = count_controles(self.weekly, self.stored, self.decided, self.since)
         earlier, then = self._runs_at(self.since), history.weekly(self.since)
-        self.before = count_controles(then, earlier, decided_findings(then, earlier), self.since - WEEK)
+        with ThreadPoolExecutor(_AT_ONCE) as threads:  # the database counts outside Python
+            counts = threads.submit(count_controles, self.weekly, self.stored, self.decided, self.since)
+            intervals = threads.submit(self.weekly.intervals, self.made - WEEK * (WEEKS + 1))
+            before = threads.submit(count_controles, then, earlier, decided_findings(then, earlier), self.since - WEEK)
+            self.counts, self.before, self.intervals = counts.result(), before.result(), intervals.result()
 
     def _runs_at(self, moment: datetime) -> dict[tuple[str, str], StoredRun]:
         """The newest run of every controle of this reader."""
@@ -317,8 +324,7 @@ class _Week:
 
     def _intervals(self, names: set[tuple[str, str]]) -> pl.DataFrame:
         afnemers = {afnemer for afnemer, _ in names}
-        found = self.weekly.intervals(self.made - WEEK * (WEEKS + 1))
-        return found.filter(pl.col("afnemer").is_in(sorted(afnemers)))
+        return self.intervals.filter(pl.col("afnemer").is_in(sorted(afnemers)))
 
     def _deliveries(self) -> tuple[DeliveryState, ...]:
         return tuple(one for one in self.beside.states if self.only in (None, one.naam))

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, SQLA
 from kmgb.errors import StoreError
 
 _BUSY_SECONDS = 30
+_CACHE_KIB = 65_536
 
 
 def open_database(url: str) -> Engine:
@@ -90,6 +91,8 @@ def from_sql(moment: datetime) -> datetime:
 
 def _careful_sqlite(connection: Any, _: object) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}", "synchronous=FULL"):
+    careful = ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}", "synchronous=FULL")
+    # Of itself SQLite keeps 2 MB of a database in memory, and sorts in files.
+    for pragma in (*careful, f"cache_size=-{_CACHE_KIB}", "temp_store=MEMORY"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

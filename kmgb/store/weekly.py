@@ -167,7 +167,7 @@ class Weekly:
         harm = case(*places, else_=len(first)) if places else literal(0)
         place = func.row_number().over(
             partition_by=(afwijking.c.afnemer, afwijking.c.entity),
-            order_by=(gravity, harm, afwijking.c.opened_run.desc(), afwijking.c.identity),
+            order_by=(gravity, harm, afwijking.c.opened_run.desc(), afwijking.c.id),
         )
         names = ("afnemer", "entity", "id")
         columns = [afwijking.c[name] for name in names]
