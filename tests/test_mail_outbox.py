@@ -33,7 +33,7 @@ from kmgb.run.mail_bounces import note_bounces
 from kmgb.run.mail_drafts import drafts_of
 from kmgb.run.mail_post import send_due, write_due
 from kmgb.run.week import week_report
-from kmgb.store.outbox import LEASE, TRIES, NewMail, Status
+from kmgb.store.outbox import LEASE, TRIES, NewMail, Status, StoredMail
 from kmgb.store.planning import Status as Ended
 from kmgb.store.planning import history as planning
 from kmgb.store.planning import register
@@ -370,12 +370,17 @@ def bounce(message_id: str, action: str = "failed") -> bytes:
     return text.encode()
 
 
-def test_odd_reports_are_read_and_stop_no_other(single: Town, papers: Papers, tmp_path: Path) -> None:
+def sent_once(single: Town, papers: Papers) -> StoredMail:
+    """The one message of this town, taken by a server."""
     with smtp(Sink(), papers) as port:
         single.by_smtp(port, papers)
         post(single)
     (sent,) = outbox(single).listed(9)
-    folder = tmp_path / "terug"
+    return sent
+
+
+def test_odd_reports_are_read_and_stop_no_other(single: Town, papers: Papers, tmp_path: Path) -> None:
+    sent, folder = sent_once(single, papers), tmp_path / "terug"
     folder.mkdir()
     deep = "".join(f"Content-Type: multipart/mixed; boundary=x{n}\r\n\r\n--x{n}\r\n" for n in range(3000))
     (folder / "1.eml").write_text(deep)
@@ -438,11 +443,7 @@ def test_an_old_report_says_nothing_of_what_was_sent_again(single: Town, papers:
 
 
 def test_what_came_back_is_marked(single: Town, papers: Papers, tmp_path: Path) -> None:
-    with smtp(Sink(), papers) as port:
-        single.by_smtp(port, papers)
-        post(single)
-    (sent,) = outbox(single).listed(9)
-    folder = tmp_path / "terug"
+    sent, folder = sent_once(single, papers), tmp_path / "terug"
     folder.mkdir()
     (folder / "1.eml").write_bytes(bounce(sent.message_id, "delayed"))
     (folder / "2.eml").write_bytes(bounce("<iemand@anders.example>"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,12 +12,12 @@ import typer
 
 from kmgb.cli.output import current_user, fail, opened, say
 from kmgb.errors import KmgbError
+from kmgb.report.pack.manifest import is_sum
 from kmgb.run.pack.export import Request, export_pack
 from kmgb.run.pack.verify import verify_pack
 
 WHOLE, NOT_WHOLE = 0, 3
 _DAY = ["%Y-%m-%d"]
-_SUM = re.compile(r"[0-9a-f]{64}")
 _BEGIN = datetime(2000, 1, 1)  # noqa: DTZ001 - a day, in no zone
 
 
@@ -85,7 +84,7 @@ def verify(
 ) -> None:
     """Say what is wrong with the pack, or that it is whole. Exit 3 when anything is."""
     given = None if manifest_sha256 is None else manifest_sha256.strip().lower()
-    if given is not None and not _SUM.fullmatch(given):
+    if given is not None and not is_sum(given):
         raise KmgbError(
             "--manifest-sha256 is geen sha256: 64 cijfers en letters a tot en met f. Zoek haar op in het auditlog."
         )

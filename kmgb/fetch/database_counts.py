@@ -41,10 +41,8 @@ class Counts:
         grows, its texts need not be looked at."""
         if chunk.null_count:
             self._tell(name, self._arrow.nulls(1, self._arrow.string()), pl.Series([chunk.null_count]))
-        texts, counts = (
-            chunk.dictionary,
-            self._numpy.bincount(chunk.indices.drop_null(), minlength=len(chunk.dictionary)),
-        )
+        texts = chunk.dictionary
+        counts = self._numpy.bincount(chunk.indices.drop_null(), minlength=len(texts))
         if name in self._open:
             known, before = self._open[name]
             if texts.slice(0, len(known)).equals(known):

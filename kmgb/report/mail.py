@@ -156,10 +156,7 @@ class MailPage:
         parts = [f"{number(back)} teruggekeerd"] if back else []
         parts += [f"{number(graver)} kritiek geworden"] if graver else []
         parts += [f"{number(refused)} in quarantaine"] if refused else []
-        parts += (
-            [plural(told["ontbreekt"], "aanlevering ontbreekt", "aanleveringen ontbreken")] if told["ontbreekt"] else []
-        )
-        parts += [plural(told["norm"], "norm niet gehaald", "normen niet gehaald")] if told["norm"] else []
+        parts += [plural(told[sort], *words) for sort, words in _SIGNALS.items() if told[sort]]
         return ", ".join([*([f"{number(fresh)} nieuw"] if fresh or not parts else []), *parts])
 
 

@@ -63,14 +63,14 @@ class News:
         told: Mapping[str, int] = covers.get("runs", {})
         runs = {names: run for names, run in self._runs.items() if names[0] in afnemers}
         signals = [one for one in (*self._signals, *self._refused) if one.afnemer in afnemers]
-        keys = dict.fromkeys(one.key for one in signals)
+        keys = {one.key: one.soort for one in signals}
         return MailPage(
             voor=voor,
             made=self._made,
             afnemers=tuple(self._afnemers(runs, told, signals)),
             plaats=place,
             link=link,
-            nieuwe_signalen=tuple(key.partition("/")[0] for key in keys if key not in covers.get("signals", ())),
+            nieuwe_signalen=tuple(sort for key, sort in keys.items() if key not in covers.get("signals", ())),
             covers={
                 "runs": {**told, **{_written(names): run.id for names, run in runs.items()}},
                 "signals": list(keys),

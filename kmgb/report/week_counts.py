@@ -141,12 +141,16 @@ def not_accepted(lines: pl.DataFrame) -> pl.DataFrame:
 
 def opened_since(lines: pl.DataFrame, since: datetime) -> pl.DataFrame:
     """The lines that came after a moment."""
-    return lines.filter(pl.col("opened") > since.astimezone(UTC).replace(tzinfo=None))
+    return lines.filter(_came_after(since))
+
+
+def _came_after(since: datetime) -> pl.Expr:
+    return pl.col("opened") > since.astimezone(UTC).replace(tzinfo=None)
 
 
 def new_columns(left: pl.DataFrame, since: datetime) -> pl.DataFrame:
     """The columns that are wrong as a whole since a moment: a few of their rows were wrong before. Columns: field."""
-    late = pl.col("left").filter(pl.col("opened") > since.astimezone(UTC).replace(tzinfo=None)).sum()
+    late = pl.col("left").filter(_came_after(since)).sum()
     column = left.filter(pl.col("part") == COLUMN)
     return column.group_by("field").agg((late * 2 > pl.col("left").sum()).alias("late")).filter("late").select("field")
 

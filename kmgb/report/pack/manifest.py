@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
@@ -12,7 +13,7 @@ MANIFEST: Final = "manifest.json"
 SUMS: Final = "SHA256SUMS"
 README: Final = "LEESMIJ.md"
 AUDIT: Final = "audit/audit.jsonl"
-
+_SUM: Final = re.compile(r"[0-9a-f]{64}")
 
 # What every program that reads JSON still takes for a whole number.
 _Number = Annotated[int, Field(ge=0, lt=2**53)]
@@ -98,6 +99,11 @@ def sums_of(files: tuple[File, ...]) -> bytes:
     """The file that `sha256sum -c` reads; it names every file but the manifest and itself."""
     lines = (f"{file.sha256}  {file.naam}\n" for file in files if file.naam != SUMS)
     return "".join(lines).encode()
+
+
+def is_sum(text: str) -> bool:
+    """True for a sha256 as it is written here."""
+    return _SUM.fullmatch(text) is not None
 
 
 def sha256_of(content: bytes) -> str:

@@ -58,10 +58,9 @@ en `entity` als R: de nummers van runs lopen door alle controles heen. Zij telt 
 `versies` met `run_id` ten hoogste R. De som per soort staat in `tellingen` (groep `soorten`) en in {MANIFEST}.
 
 Elke regel van het auditlog noemt in `vorige` de sha256 van de regel ervoor, zonder het regeleinde. De keten is aan de
-randen van de periode
-doorgesneden, nooit daartussen: `audit.na` in {MANIFEST} is de som van de laatste regel vóór de eerste hier (64 nullen
-als die er niet is), `audit.laatste` die van de laatste regel. Sluit het pakket van de volgende periode aan, dan is zijn
-`na` gelijk aan deze `laatste`."""
+randen van de periode doorgesneden, nooit daartussen: `audit.na` in {MANIFEST} is de som van de laatste regel vóór de
+eerste hier (64 nullen als die er niet is), `audit.laatste` die van de laatste regel. Sluit het pakket van de volgende
+periode aan, dan is zijn `na` gelijk aan deze `laatste`."""
 
 _FORMS = """## Tabellen
 

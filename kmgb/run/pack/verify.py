@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import polars as pl
 
 from kmgb.arrival.audit import fingerprint_of, first_break
 from kmgb.report.pack.forms import form_names
-from kmgb.report.pack.manifest import AUDIT, PackManifest
+from kmgb.report.pack.manifest import AUDIT, PackManifest, is_sum
 from kmgb.report.pack.tables import TABLES
 from kmgb.run.pack.figures import figure_faults, limited
 from kmgb.run.pack.inputs import audit_rows
@@ -21,7 +20,10 @@ from kmgb.run.pack.tied import TABLES_READ, tied_faults
 from kmgb.run.pack.unpack import shown, unpack
 
 _NOT_OURS = "de inhoud is niet na te gaan: zo schrijft kmgb haar niet."
-_TEXT = re.compile(r"[0-9a-f]{64}")
+_UNREADABLE = (
+    pl.exceptions.PolarsError, pl.exceptions.PanicException, ArithmeticError, LookupError, RecursionError, TypeError,
+    ValueError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,7 @@ def _judged(faults: Iterator[str]) -> Iterator[str]:
     """The same; what was made to be unreadable is a fault too, whatever it does to who reads it."""
     try:
         yield from faults
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArithmeticError, LookupError, RecursionError):
-        yield _NOT_OURS
-    except (TypeError, ValueError):
+    except _UNREADABLE:
         yield _NOT_OURS
 
 
@@ -108,7 +108,7 @@ def _texts(folder: Path, manifest: PackManifest) -> Iterator[str]:
     listed = read_table(folder, TABLES["documenten"]).collect()
     for sha256, file in listed.filter(pl.col("file").is_not_null()).select("sha256", "file").iter_rows():
         if sums.get(file) != sha256:
-            said = sha256[:12] if _TEXT.fullmatch(sha256 or "") else "zonder som"
+            said = sha256[:12] if is_sum(sha256 or "") else "zonder som"
             yield f"documenten: de tekst {said} is niet wat er in het pakket staat."
     texts = {name for name in sums if name.partition("/")[0] in ("veldtoewijzingen", "kruiscontroles", "catalogus")}
     for name in sorted(texts - set(listed["file"])):
